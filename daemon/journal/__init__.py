@@ -1,0 +1,91 @@
+"""What the process must never lose or repeat: states, alert events, dead letters, offsets.
+
+Contract
+--------
+* `start` fences an older process with the same identity; may raise `StartError`, `Unavailable`.
+* `restore(partitions)` returns what was last committed for them. It raises `Fatal` for a record
+  that a newer version wrote.
+* `commit(entry)` is atomic: all of it or nothing, once. It raises `Unavailable` (nothing was
+  committed, the same entry may be committed again), or `Fenced` (nothing was committed and
+  nothing of it ever will be). After an outcome that cannot be known the journal finds out before
+  it answers.
+* `undelivered()` lists committed alert events of the restored partitions that `mark_delivered`
+  has not covered: the caller writes them to the series, then marks them. The mark becomes durable
+  with the next commit or with `close`; writing an event to the series twice changes nothing.
+  So the series' alerts always catch up with the committed ones, whatever died when.
+* `release(partitions)` forgets revoked partitions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence, Set
+
+    from models.alerts import AlertEvent
+    from pipelines.dead_letters import DeadLetter
+    from pipelines.window import SensorKey
+
+
+@dataclass(frozen=True, slots=True)
+class StateRecord:
+    """The encoded state of one sensor; `cold` is None in an entry when it did not change."""
+
+    hot: bytes
+    cold: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One batch's worth of facts, committed together.
+
+    `states` and `alerts` carry the input partition they belong to. `next_offsets` maps input
+    partition to the offset after the last record covered.
+    """
+
+    states: Mapping[int, Mapping[SensorKey, StateRecord]] = field(default_factory=dict)
+    alerts: Sequence[tuple[int, AlertEvent]] = ()
+    dead_letters: Sequence[tuple[int, DeadLetter]] = ()
+    next_offsets: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was last committed for one partition; `next_offset` is None where nothing was."""
+
+    states: Mapping[SensorKey, StateRecord]
+    next_offset: int | None
+
+
+class Journal(Protocol):
+    """Commits a batch atomically and gives it back after a restart."""
+
+    def start(self) -> None:
+        """Connect, and fence an older process of the same identity."""
+        ...
+
+    def restore(self, partitions: Set[int]) -> Mapping[int, Restored]:
+        """Return the committed state of `partitions`."""
+        ...
+
+    def commit(self, entry: Entry) -> None:
+        """Make `entry` durable, all or nothing."""
+        ...
+
+    def undelivered(self) -> Sequence[AlertEvent]:
+        """Return committed alert events that the series may not have yet, oldest first."""
+        ...
+
+    def mark_delivered(self) -> None:
+        """Note that the series has everything that `undelivered` last returned."""
+        ...
+
+    def release(self, partitions: Set[int]) -> None:
+        """Forget partitions that are no longer ours."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; may be called twice."""
+        ...

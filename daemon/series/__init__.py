@@ -1,0 +1,64 @@
+"""Where loss points, vibration points and alert points go.
+
+Contract
+--------
+* `write` returns when every point is durable, or raises `Unavailable` (nothing may be assumed;
+  the same call may be made again: points with the same tags and time overwrite) or `Rejected`
+  (the others are durable; it names those that the store refuses for good).
+* `write` may block for its own timeout only; the loop does the waiting and the retrying.
+* `start` may raise `StartError` or `Unavailable`; `close` is idempotent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from daemon.errors import BearingwatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.alerts import AlertEvent
+    from models.detector import Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """What one batch adds to the series.
+
+    `losses` are judgements that were scored (a loss is there), `vibrations` those whose
+    descriptors are due for the decimated measurement, `alerts` committed alert events.
+    """
+
+    losses: Sequence[Judgement] = field(default=())
+    vibrations: Sequence[Judgement] = field(default=())
+    alerts: Sequence[AlertEvent] = field(default=())
+
+    def __bool__(self) -> bool:
+        return bool(self.losses or self.vibrations or self.alerts)
+
+
+class Rejected(BearingwatchError):
+    """The store refuses some points for good; each with the store's own message."""
+
+    def __init__(self, refused: Sequence[tuple[str, str]]) -> None:
+        super().__init__(f"{len(refused)} points refused, the first: {refused[0][1]}")
+        self.refused = tuple(refused)
+        """Pairs of the point as text and the message."""
+
+
+class Series(Protocol):
+    """Writes points, idempotently."""
+
+    def start(self) -> None:
+        """Connect and check that writing is allowed."""
+        ...
+
+    def write(self, points: Points) -> None:
+        """Make `points` durable."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; may be called twice."""
+        ...

@@ -1,0 +1,91 @@
+"""Where windows come from. A source only reads; it commits nothing.
+
+Contract
+--------
+* `start` may raise `StartError`; after it `poll` may be called. `close` is idempotent.
+* One thread calls everything. `poll` blocks for `timeout_s` at most, answers with an empty
+  `Polled` when there is nothing (a server that is away is "nothing"), and raises only `Fatal`.
+* Partitions arrive in `Polled.assigned` before any record of theirs; the caller restores their
+  state, then `seek`s them to where the journal says (or accepts the source's own start), and only
+  then sees their records. After `Polled.revoked` none of their records comes any more; `lost` are
+  those whose work can no longer be committed either.
+* Records of one partition come in order of offset.
+* `pause` holds back records of all partitions, also of those assigned later, until `resume`; the
+  caller goes on polling.
+* `exhausted` turns true when a finite source has handed out its last record; Kafka's never does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pipelines.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message as the source gave it; `value` is a `Window` where nothing was on a wire."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | Window | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    def header(self, name: str) -> str | None:
+        """Return the last header of that name as text, or None."""
+        for key, value in reversed(self.headers):
+            if key == name:
+                return value.decode("utf-8", "replace")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one `poll` brought."""
+
+    records: tuple[Record, ...] = ()
+    assigned: frozenset[int] = frozenset()
+    revoked: frozenset[int] = frozenset()
+    lost: frozenset[int] = frozenset()
+
+
+class Source(Protocol):
+    """Reads windows in order, partition by partition."""
+
+    def start(self) -> None:
+        """Connect and ask for partitions."""
+        ...
+
+    def poll(self, timeout_s: float) -> Polled:
+        """Wait for records or a change of assignment."""
+        ...
+
+    def seek(self, partition: int, offset: int) -> None:
+        """Let the next record of `partition` be the one at `offset`."""
+        ...
+
+    def pause(self) -> None:
+        """Hold back records until `resume`."""
+        ...
+
+    def resume(self) -> None:
+        """Let records come again."""
+        ...
+
+    def lag(self) -> dict[int, int]:
+        """Return per assigned partition how many records wait, as far as known."""
+        ...
+
+    @property
+    def exhausted(self) -> bool:
+        """True once a finite source has nothing more."""
+        ...
+
+    def close(self) -> None:
+        """Leave; may be called twice."""
+        ...
