@@ -1,0 +1,390 @@
+"""What the process is told: one TOML file, and environment variables over it.
+
+Every setting has its unit in its name and its meaning in the docstring below it; both end up in
+`docs/settings.md`, which a test compares with this file. Everything is frozen. Paths in the file
+are relative to the file.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from daemon.errors import SettingsError
+from daemon.settings_errors import explain, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_settings import PydanticBaseSettingsSource
+
+PREFIX: Final = "BEARINGWATCH_"
+MIB: Final = 1 << 20
+PATHS: Final = ("assets", "sqlite.path", "csv.path", "model.bundle", "recordings.paths")
+"""Settings that are relative to the file when they come from it."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _split(value: object) -> object:
+    """Let an environment variable say `a:9092,b:9092`."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """One table of the file; an unknown key in it is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class SourceSettings(Section):
+    """Where windows come from."""
+
+    kind: Literal["kafka", "recordings", "simulator", "memory"] = "kafka"
+    """Which source reads windows; its own table holds the rest."""
+
+
+class SeriesSettings(Section):
+    """Where losses, vibration and alerts go."""
+
+    kind: Literal["influxdb", "sqlite", "csv", "memory"] = "influxdb"
+    """Which store takes the points; its own table holds the rest."""
+
+
+class JournalSettings(Section):
+    """Where states, alert events, dead letters and offsets are committed."""
+
+    kind: Literal["kafka", "sqlite", "memory"] = "kafka"
+    """Which journal commits; `memory` forgets everything at the end."""
+
+
+class KafkaSettings(Section):
+    """The brokers, the topics and the client's limits."""
+
+    bootstrap_servers: Listed = ("localhost:9092",)
+    """Brokers to begin with, `host:port`; a list, or separated by commas in the environment."""
+    prefix: Name = "bearingwatch"
+    """Topics are named `<prefix>.windows`, `.alerts`, `.state`, `.commands`, `.dead-letters`."""
+    group: Name = "bearingwatch"
+    """Consumer group; all replicas of one plant share it."""
+    max_poll_records: Count = 256
+    """Records that one poll brings at most."""
+    session_timeout_ms: Count = 45_000
+    """Silence after which the group gives our partitions away."""
+    heartbeat_interval_ms: Count = 3_000
+    """Time between two signs of life; at most a third of the session timeout."""
+    max_poll_interval_ms: Count = 300_000
+    """Longest time between two polls."""
+    transaction_timeout_ms: Count = 15_000
+    """Time after which the broker aborts a transaction left open by a dead process."""
+    request_timeout_s: Positive = 30.0
+    """Longest wait for one answer of a broker."""
+    fetch_min_bytes: Count = 65_536
+    """A broker waits for so much before it answers a fetch."""
+    fetch_max_wait_ms: Count = 100
+    """But not longer than this."""
+    max_partition_fetch_bytes: Count = 4 * MIB
+    """Most bytes of one partition in one fetch."""
+    fetch_max_bytes: Count = 32 * MIB
+    """Most bytes in one fetch."""
+
+    @property
+    def windows_topic(self) -> str:
+        """Topic that windows are read from."""
+        return f"{self.prefix}.windows"
+
+    @property
+    def alerts_topic(self) -> str:
+        """Topic that alert events are published on."""
+        return f"{self.prefix}.alerts"
+
+    @property
+    def state_topic(self) -> str:
+        """Compacted topic of the sensor states."""
+        return f"{self.prefix}.state"
+
+    @property
+    def commands_topic(self) -> str:
+        """Topic of operators' commands."""
+        return f"{self.prefix}.commands"
+
+    @property
+    def dead_letters_topic(self) -> str:
+        """Topic of records that could not be judged."""
+        return f"{self.prefix}.dead-letters"
+
+    @model_validator(mode="after")
+    def _heartbeats_fit(self) -> Self:
+        if self.heartbeat_interval_ms * 3 > self.session_timeout_ms:
+            raise ValueError("heartbeat_interval_ms must be at most a third of session_timeout_ms")
+        return self
+
+
+class InfluxdbSettings(Section):
+    """The InfluxDB that takes the series."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+    """Address, such as `http://localhost:8086`."""
+    org: Annotated[str, Field(min_length=1)]
+    """Organisation that owns the bucket."""
+    bucket: Annotated[str, Field(min_length=1)]
+    """Bucket that points are written to; it must exist."""
+    token: SecretStr
+    """Token that may write to the bucket; better given by the environment."""
+    timeout_s: Positive = 10.0
+    """Longest wait for one write."""
+
+
+class SqliteSettings(Section):
+    """The file of the SQLite series and journal."""
+
+    path: Path
+    """Database file; it is made where there is none."""
+
+
+class CsvSettings(Section):
+    """The file of the CSV series."""
+
+    path: Path
+    """File that one row per window and sensor is written to."""
+
+
+class RecordingsSettings(Section):
+    """Recordings to read windows from."""
+
+    paths: Annotated[tuple[Path, ...], Field(min_length=1)]
+    """Files and folders: .npz, the IMS and FEMTO layouts, CSV, WAV or Parquet."""
+    sample_rate_hz: Positive | None = None
+    """Declared rate, for formats that do not carry one."""
+    unit: Literal["g", "m/s2", "mm/s", "V"] | None = None
+    """Declared unit, for formats that do not carry one."""
+
+
+class SimulatorSettings(Section):
+    """A simulated fleet to read windows from."""
+
+    seed: int = 1
+    """The same seed gives the same fleet, to the bit."""
+    machines: Count = 6
+    """How many machines the fleet has."""
+    days: Positive = 30.0
+    """Simulated days until the source is exhausted."""
+
+
+class ModelSettings(Section):
+    """The bundle that judges, and the engine that runs it."""
+
+    bundle: Path | None = None
+    """Folder of a bundle; without it the one that was shipped is used."""
+    engine: Literal["onnx", "tensorflow"] = "onnx"
+    """`onnx` is the faster one on a CPU; `tensorflow` needs the training extra."""
+    threads: Count = 1
+    """Threads of the engine; scale by processes rather than by threads."""
+
+
+class DetectorOverrides(Section):
+    """What the plant wants otherwise than the bundle's calibration; unset keeps the bundle's."""
+
+    commissioning_windows: Annotated[int, Field(ge=20)] | None = None
+    """Windows that a sensor's baseline is learnt from."""
+    commissioning_span_s: Annotated[float, Field(ge=0)] | None = None
+    """Time that those windows must span at least."""
+    confirm_needed: Count | None = None
+    """So many exceeding windows ..."""
+    confirm_among: Count | None = None
+    """... among so many confirm a departure."""
+    confirm_minimum_s: Annotated[float, Field(ge=0)] | None = None
+    """Shortest time that a departure must last before it is believed."""
+
+
+class LimitsSettings(Section):
+    """What is refused."""
+
+    clock_ahead_s: Positive = 600.0
+    """A window that starts so far ahead of its record's timestamp is dead-lettered."""
+    silent_after_cadences: Annotated[float, Field(ge=2)] = 5.0
+    """A sensor that sent nothing for so many of its cadences is silent."""
+
+
+class LoopSettings(Section):
+    """How the loop batches, waits and stops."""
+
+    batch_windows: Count = 256
+    """Windows judged, written and committed together."""
+    poll_timeout_s: Annotated[float, Field(gt=0, le=0.5)] = 0.5
+    """Longest wait for windows."""
+    vibration_every: Count = 10
+    """Every so many windows of a sensor its descriptors are written too."""
+    backoff_first_s: Positive = 0.5
+    """Longest first wait while a service is away; it doubles, with full jitter."""
+    backoff_longest_s: Positive = 30.0
+    """Longest wait of all while a service is away."""
+    drain_s: Positive = 25.0
+    """Time to finish, commit and leave after a first SIGTERM; keep the supervisor's longer."""
+
+
+class HttpSettings(Section):
+    """The server of /healthz, /readyz and /metrics."""
+
+    enabled: bool = True
+    """Whether to serve at all."""
+    host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` in a container."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 9108
+    """Port to listen on; 0 takes a free one and logs it."""
+    stalled_after_s: Positive = 60.0
+    """/healthz fails when the loop made no round for so long."""
+
+
+class LogSettings(Section):
+    """Logging."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    """`auto` is console on a terminal, else JSON."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is written."""
+    repeat_after_s: Positive = 30.0
+    """The same event for the same reason is written once in so long, with a count of the rest."""
+
+
+def _host_name() -> str:
+    return socket.gethostname()
+
+
+class Settings(BaseSettings):
+    """Everything; components get their own part only."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    instance: Name = Field(default_factory=_host_name)
+    """Stable name of this replica; another process of the same name is fenced."""
+    assets: Path | None = None
+    """What is known of the machines; without it `assets.toml` beside the file, if there is one."""
+    source: SourceSettings = SourceSettings()
+    series: SeriesSettings = SeriesSettings()
+    journal: JournalSettings = JournalSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    influxdb: InfluxdbSettings | None = None
+    sqlite: SqliteSettings | None = None
+    csv: CsvSettings | None = None
+    recordings: RecordingsSettings | None = None
+    simulator: SimulatorSettings = SimulatorSettings()
+    model: ModelSettings = ModelSettings()
+    detector: DetectorOverrides = DetectorOverrides()
+    limits: LimitsSettings = LimitsSettings()
+    loop: LoopSettings = LoopSettings()
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _chosen_tables_are_there(self) -> Self:
+        kinds = {self.source.kind, self.series.kind, self.journal.kind}
+        for kind in ("influxdb", "sqlite", "csv", "recordings"):
+            if kind in kinds and getattr(self, kind) is None:
+                raise ValueError(f"a kind is {kind!r}, so the table [{kind}] is needed")
+        if self.journal.kind == "kafka" and self.source.kind != "kafka":
+            raise ValueError(
+                "journal.kind = 'kafka' commits offsets of Kafka, so source.kind must be 'kafka'"
+                f" and not {self.source.kind!r}; use journal.kind = 'sqlite'"
+            )
+        return self
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the file, lay the environment over it and check everything.
+
+    Raises `SettingsError` with one line per mistake.
+    """
+    told = _read(path) if path else {}
+    folder = path.resolve().parent if path else Path.cwd()
+    _refuse_unknown_variables(os.environ)
+    return _build(told, folder=folder, named=str(path) if path else "environment")
+
+
+def _build(told: dict[str, Any], *, folder: Path, named: str) -> Settings:
+    beside = folder / "assets.toml"
+    if "assets" not in told and beside.is_file():
+        told = {**told, "assets": str(beside)}
+    try:
+        return Settings(**_anchored(told, folder))
+    except ValidationError as error:
+        raise SettingsError(explain(error, Settings, named)) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: is not TOML: {error}") from error
+
+
+def _anchored(told: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return `told` with its relative paths made relative to `folder`."""
+    anchored = dict(told)
+    for table, _, key in (dotted.rpartition(".") for dotted in PATHS):
+        section = anchored.get(table) if table else anchored
+        if not isinstance(section, dict) or key not in section:
+            continue
+        moved = {**section, key: _moved(section[key], folder)}
+        anchored = {**anchored, table: moved} if table else moved
+    return anchored
+
+
+def _moved(value: Any, folder: Path) -> Any:
+    if isinstance(value, list):
+        return [_moved(part, folder) for part in value]
+    return str(folder / Path(value).expanduser()) if isinstance(value, str) else value
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    """Refuse `BEARINGWATCH_TABEL__KEY`; names without `__` may be another program's.
+
+    (Kubernetes sets BEARINGWATCH_PORT and the like for a service named bearingwatch.)
+    """
+    for name in environment:
+        table, nested, _ = name.removeprefix(PREFIX).partition("__")
+        if name.startswith(PREFIX) and nested and table.lower() not in Settings.model_fields:
+            hint = suggestion(table.lower(), Settings.model_fields)
+            raise SettingsError(f"environment variable {name}: unknown table{hint}")
