@@ -1,0 +1,40 @@
+"""How badly a sequence was reconstructed: what training minimises and the charts judge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def reconstruction_loss(
+    sequences: NDArray[np.float32],
+    reconstruction: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean squared residual of each sequence, and of each of its bands.
+
+    `sequences` and `reconstruction` are (n, frames, bands); `mask` is (n, bands), true where a
+    band counts. Returns loss (n,) and band loss (n, bands), both float64; the band loss is 0
+    where masked, and the loss is the mean over the bands that count (0 when none does).
+
+    Every sequence is summed by itself in one fixed order, in float64, so that its loss has the
+    same bits in any batch.
+    """
+    residual = np.subtract(sequences, reconstruction, dtype=np.float64, order="C")
+    frames = residual.shape[1]
+    band_loss = np.where(mask, _sum_in_order(residual * residual, 1) / frames, 0.0)
+    counted = mask.sum(axis=1)
+    return _sum_in_order(band_loss, 1) / np.maximum(counted, 1), band_loss
+
+
+def _sum_in_order(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Sum one term after the other: numpy's own order depends on the shape of the whole."""
+    terms = np.moveaxis(values, axis, 0)
+    total = np.zeros(terms.shape[1:])
+    for term in terms:
+        total += term
+    return total
