@@ -59,7 +59,7 @@ def running_influxdb(directory: Path, *, port: int | None = None) -> Iterator[In
 def answers(url: str) -> bool:
     """Whether an InfluxDB at `url` says that it is well."""
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=_HTTP_TIMEOUT_S) as response:  # noqa: S310
+        with urllib.request.urlopen(f"{url}/health", timeout=_HTTP_TIMEOUT_S) as response:
             return bool(response.status == 200)
     except OSError:
         return False
@@ -104,14 +104,14 @@ def _set_up(url: str) -> None:
 
 
 def _get(url: str) -> dict[str, object]:
-    with urllib.request.urlopen(url, timeout=_HTTP_TIMEOUT_S) as response:  # noqa: S310
+    with urllib.request.urlopen(url, timeout=_HTTP_TIMEOUT_S) as response:
         answer: dict[str, object] = json.load(response)
     return answer
 
 
 def _post(url: str, body: Mapping[str, str]) -> None:
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(
         url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT_S):  # noqa: S310
+    with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT_S):
         pass

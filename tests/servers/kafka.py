@@ -82,6 +82,9 @@ def _properties(port: int, controller_port: int) -> dict[str, str]:
         "share.coordinator.state.topic.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
         "auto.create.topics.enable": "false",
+        # A killed broker comes back only when its former self has timed out: 9 s by default.
+        "broker.heartbeat.interval.ms": "500",
+        "broker.session.timeout.ms": "2000",
     }
 
 
