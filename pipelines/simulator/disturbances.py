@@ -1,0 +1,120 @@
+"""What happens to healthy machines and sensors, and must not be taken for damage.
+
+Each event says, for one window, by what it multiplies the signal; effects of several events
+multiply. Indexes count a sensor's windows from 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Effect(NamedTuple):
+    """Factors on a window: all running vibration, its high band, the mount's resonances."""
+
+    level: float = 1.0
+    high: float = 1.0
+    shift: float = 1.0
+
+
+class Event(Protocol):
+    """Something that changes the signal from some window on."""
+
+    def effect(self, index: int) -> Effect:
+        """Return the factors for window `index`; pure, and `Effect()` where it does nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WearIn:
+    """A new bearing runs in: the level falls by the share `drop`, within about `memory` windows."""
+
+    drop: float
+    memory: float
+
+    def effect(self, index: int) -> Effect:
+        """Return a level that starts at 1 / (1 - drop) and decays to 1."""
+        return Effect(level=1.0 + self.drop / (1.0 - self.drop) * exp(-index / self.memory))
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The machine stands for `length` windows from `at`, and restarts at `level` of before.
+
+    With `ramps` the windows just before and after are taken while it coasts down and runs up;
+    without, it trips between two windows.
+    """
+
+    at: int
+    length: int
+    level: float = 1.15
+    ramps: bool = True
+
+    def effect(self, index: int) -> Effect:
+        """Return the level since the restart."""
+        return Effect(level=self.level if index >= self.at + self.length else 1.0)
+
+    def speed(self, index: int) -> float:
+        """Return the share of running speed: 0 standing, between while speed changes, else 1."""
+        if self.at <= index < self.at + self.length:
+            return 0.0
+        if self.ramps and index == self.at - 1:
+            return 0.55
+        return 0.7 if self.ramps and index == self.at + self.length else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Regreasing:
+    """Fresh grease quietens the high band to `high` at once; that wears off within `memory`."""
+
+    at: int
+    high: float
+    memory: float
+
+    def effect(self, index: int) -> Effect:
+        """Return the quieter high band, recovering."""
+        if index < self.at:
+            return Effect()
+        return Effect(high=1.0 - (1.0 - self.high) * exp(-(index - self.at) / self.memory))
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A rough spell (debris, process, a neighbour): louder for `length` windows, then as before."""
+
+    at: int
+    length: int
+    level: float
+
+    def effect(self, index: int) -> Effect:
+        """Return the level while it lasts."""
+        return Effect(level=self.level if self.at <= index < self.at + self.length else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Remount:
+    """The sensor is mounted anew: another gain, the mount's resonances elsewhere, for good."""
+
+    at: int
+    gain: float
+    shift: float
+
+    def effect(self, index: int) -> Effect:
+        """Return the new gain and shift from `at` on."""
+        return Effect(level=self.gain, shift=self.shift) if index >= self.at else Effect()
+
+
+def combined(events: Iterable[Event], index: int) -> Effect:
+    """Return the product of all events' effects on window `index`."""
+    level = high = shift = 1.0
+    for event in events:
+        effect = event.effect(index)
+        level *= effect.level
+        high *= effect.high
+        shift *= effect.shift
+    return Effect(level, high, shift)
