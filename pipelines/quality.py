@@ -1,9 +1,44 @@
-"""Is this window fit to judge? Facts about the signal, not yet a decision."""
+"""Is this window fit to judge? Facts about the signal, not yet a decision.
+
+A few clipped samples are what failing bearings do, so they are a number here and a fault only
+over `CLIPPED_LIMIT`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pipelines.window import Window
+
+CLIPPED_LIMIT: Final = 0.01
+"""Share of samples at the rail from which the sensor, not the machine, is at fault."""
+
+STUCK_BLOCKS: Final = 16
+STUCK_LIMIT: Final = 4
+"""A window is stuck when so many of its `STUCK_BLOCKS` stretches do not move at all."""
+
+REPEATED: Final = 3
+"""An extreme value reached so often may be a rail; fewer times is chance."""
+
+REPEATED_RATIO: Final = 5
+NEAR: Final = 1e-3
+"""A rail holds 5 times the samples of the next 0.1 % of the range; a sine's crest does not."""
+
+ONE_STEP: Final = 1.001
+"""One count of the converter, with room for float32."""
+
+OFFSET_RATIO: Final = 20.0
+"""Mean over standard deviation of an offset signal ..."""
+
+OFFSET_LIMIT: Final = {"g": 2.0, "m/s2": 20.0, "mm/s": 20.0, "V": 2.0}
+"""... and the least mean that counts: a DC-coupled accelerometer shows the earth's 1 g."""
 
 
 class SensorFault(StrEnum):
@@ -22,3 +57,131 @@ class Quality:
 
     fault: SensorFault = SensorFault.NONE
     clipped_share: float = 0.0
+
+
+FIT: Final = Quality()
+
+_BY_SEVERITY: Final = (
+    SensorFault.NONE,
+    SensorFault.CLIPPED,
+    SensorFault.OFFSET,
+    SensorFault.STUCK,
+    SensorFault.NON_FINITE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extremes:
+    """Where some signals turn back, and how often they reach it; arrays (rows,).
+
+    `moving` counts the stretches of a row in which the value changes at all.
+    """
+
+    highest: NDArray[np.float32]
+    lowest: NDArray[np.float32]
+    at_highest: NDArray[np.intp]
+    at_lowest: NDArray[np.intp]
+    moving: NDArray[np.intp]
+
+    def span(self) -> NDArray[np.float64]:
+        """Return highest minus lowest, (rows,); not finite where a sample is not."""
+        return self.highest.astype(np.float64) - self.lowest
+
+
+@dataclass(frozen=True, slots=True)
+class Converter:
+    """What turned volts into samples: `step` (rows,) is one count in the signal's unit.
+
+    `full_scale` (rows,) is the largest value that the stored type can hold, inf for floats.
+    """
+
+    unit: str
+    step: NDArray[np.float64]
+    full_scale: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, dtype: np.dtype[Any], unit: str, scale: NDArray[np.float64]) -> Converter:
+        """Return the converter behind samples of `dtype`, one count of which is `scale`."""
+        if dtype.kind != "i":
+            return cls(unit, np.zeros_like(scale), np.full_like(scale, np.inf))
+        # Float32, like the signal that is compared with it.
+        full = np.float32(np.iinfo(dtype).max) * np.abs(scale).astype(np.float32)
+        return cls(unit, np.abs(scale), full.astype(np.float64))
+
+
+def assess(window: Window) -> Quality:
+    """Return the quality of one window."""
+    signal = window.signal()
+    scale = np.full(signal.shape[0], window.scale)
+    converter = Converter.of(window.samples.dtype, window.unit, scale)
+    with np.errstate(invalid="ignore", over="ignore"):
+        extremes = find_extremes(signal)
+        clipped = clipped_share(signal, extremes, converter)
+        mean, std = np.abs(signal.mean(axis=1)), signal.std(axis=1)
+        return assess_rows(extremes, clipped, mean, std, converter, axes=len(signal))[0]
+
+
+def find_extremes(signal: NDArray[np.float32]) -> Extremes:
+    """Return the extremes of `signal` (rows, n); NaN or inf where a sample is not finite."""
+    samples = signal.shape[1]
+    stretches = min(STUCK_BLOCKS, samples)
+    starts = np.arange(stretches) * (samples // stretches)
+    tops = np.maximum.reduceat(signal, starts, axis=1)
+    bottoms = np.minimum.reduceat(signal, starts, axis=1)
+    highest, lowest = tops.max(axis=1), bottoms.min(axis=1)
+    return Extremes(
+        highest=highest,
+        lowest=lowest,
+        at_highest=np.count_nonzero(signal == highest[:, None], axis=1),
+        at_lowest=np.count_nonzero(signal == lowest[:, None], axis=1),
+        moving=np.count_nonzero(tops != bottoms, axis=1),
+    )
+
+
+def clipped_share(
+    signal: NDArray[np.float32], extremes: Extremes, converter: Converter
+) -> NDArray[np.float64]:
+    """Return the share of samples at a rail, (rows,).
+
+    A rail is the largest value that the stored type holds, or an extreme that is reached again
+    and again while next to nothing lies just below it. A signal that does not move has none.
+    """
+    span = extremes.span()
+    varies = np.isfinite(span) & (span > converter.step * ONE_STEP)
+    at_rail = np.zeros(len(signal))
+    for sign, extreme, count in (
+        (1, extremes.highest, extremes.at_highest),
+        (-1, extremes.lowest, extremes.at_lowest),
+    ):
+        certain = varies & (sign * extreme >= converter.full_scale)
+        at_rail += np.where(certain, count, 0)
+        # Rows that reach an extreme several times are few, so each is looked at by itself.
+        for row in np.flatnonzero(varies & ~certain & (count >= REPEATED)).tolist():
+            near = max(float(converter.step[row]) * ONE_STEP, span[row] * NEAR)
+            close = np.count_nonzero(sign * (extreme[row] - signal[row]) <= near)
+            if count[row] >= REPEATED_RATIO * max(close - count[row], 1):
+                at_rail[row] += count[row]
+    return at_rail / signal.shape[1]
+
+
+def assess_rows(
+    extremes: Extremes,
+    clipped: NDArray[np.float64],
+    mean: NDArray[np.float32],
+    std: NDArray[np.float32],
+    converter: Converter,
+    *,
+    axes: int,
+) -> list[Quality]:
+    """Return one quality for each `axes` rows; `mean` is without its sign."""
+    span = extremes.span()
+    stuck = (extremes.moving <= STUCK_BLOCKS - STUCK_LIMIT) | (span <= converter.step * ONE_STEP)
+    offset = (mean > OFFSET_LIMIT[converter.unit]) & (mean > OFFSET_RATIO * std)
+    faults = [~np.isfinite(span), stuck, offset, clipped > CLIPPED_LIMIT]
+    severity = np.select(faults, [4, 3, 2, 1], 0)
+    worst = severity.reshape(-1, axes).max(axis=1).tolist()
+    shares = clipped.reshape(-1, axes).max(axis=1).tolist()
+    return [
+        Quality(_BY_SEVERITY[fault], share) if fault or share else FIT
+        for fault, share in zip(worst, shares, strict=True)
+    ]

@@ -1,0 +1,224 @@
+"""Envelope spectra: the repetition rate of impacts, read from the high band that they ring in.
+
+The band-limited analytic signal comes from the window's own transform: keep the bins of the band,
+transform back at the band's low rate (Randall & Antoni, Mech. Syst. Signal Process. 25, 2011,
+sec. 4). Its magnitude is the envelope; lines in the spectrum of that are impacts that repeat. What
+is kept of a line is its prominence, its power over the floor around it, since the level has
+features of its own. `docs/features.md` has the measurements behind the choices made here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import scipy.fft
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pipelines.fault_orders import FaultOrders
+    from pipelines.features import FeatureSettings
+
+LOWEST_LINE_HZ: Final = 15.0
+HIGHEST_LINE_HZ: Final = 1_000.0
+"""Range of the geometry-free bands: cage to outer and inner race of common machines."""
+
+SPECTRUM_HZ: Final = 2_500.0
+"""Lines are read up to here: second harmonics of fast machines."""
+
+SLIP: Final = 0.02
+"""Rolling elements slip; a line lies within 2 % of its kinematic place."""
+
+FLOOR_REACH: Final = 1.5
+"""The floor of a line at f is taken from f / 1.5 to 1.5 f."""
+
+FLOOR_BINS: Final = 8
+"""... and from at least so many bins on either side, where the window is short."""
+
+HARMONICS: Final = (1, 2)
+FAULT_LINES: Final = ("BPFO", "BPFI", "2xBSF", "FTF")
+"""What the four fault lines are, in order."""
+
+FIRST_BIN: Final = 1.5
+"""A line nearer to zero than this many bins cannot be told from slow changes of level."""
+
+TINY: Final = np.float32(1e-12)
+"""Keeps the logarithm of silence finite; amplitudes are relative to their mean."""
+
+_WIDEST: Final = 4096
+_HARMONIC_NUMBERS: Final = np.cumsum(1.0 / np.maximum(np.arange(_WIDEST + 1), 1)) - 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopePlan:
+    """How windows of one length and rate are demodulated.
+
+    The band is bins `low` to `high` (excluded) of the window's transform; `length` is that of the
+    envelope; `bins` of its spectrum are kept, `bin_hz` apart. `known` are the positions of the
+    envelope bands that hold a bin; `limits` their first and last (excluded) bins and `around`
+    those of their floors, interleaved as `reduceat` wants them.
+    """
+
+    low: int
+    high: int
+    length: int
+    bins: int
+    bin_hz: float
+    bands: int
+    known: NDArray[np.intp]
+    limits: NDArray[np.intp]
+    around: NDArray[np.intp]
+
+
+def envelope_edges_hz(settings: FeatureSettings) -> NDArray[np.float64]:
+    """Return the envelope bands' edges in Hz of the envelope spectrum, (envelope_bands, 2)."""
+    edges = np.geomspace(LOWEST_LINE_HZ, HIGHEST_LINE_HZ, settings.envelope_bands + 1)
+    return np.column_stack([edges[:-1], edges[1:]])
+
+
+def demodulation_band_hz(settings: FeatureSettings, sample_rate_hz: float) -> tuple[float, float]:
+    """Return the band that is demodulated in Hz: as set, or what the sample rate leaves of it."""
+    nyquist = sample_rate_hz / 2
+    low = min(settings.demodulate_from_hz, 0.4 * nyquist)
+    return low, min(settings.demodulate_to_hz, 0.98 * nyquist)
+
+
+@lru_cache(maxsize=256)
+def plan_envelope(settings: FeatureSettings, sample_rate_hz: float, samples: int) -> EnvelopePlan:
+    """Return the plan for windows of `samples` samples."""
+    bin_hz = sample_rate_hz / samples
+    low, high = (round(edge / bin_hz) for edge in demodulation_band_hz(settings, sample_rate_hz))
+    # Differences up to half the band are well fed; beyond, few pairs of bins are left.
+    bins = min(int(SPECTRUM_HZ / bin_hz), (high - low) // 2) + 1
+    edges = envelope_edges_hz(settings)
+    limits = np.ceil(edges / bin_hz - 1e-9).astype(np.intp)
+    holds = (limits[:, 1] > limits[:, 0]) & (limits[:, 1] < bins) & (limits[:, 0] >= FIRST_BIN)
+    return EnvelopePlan(
+        low=low,
+        high=high,
+        # So long that a difference of two bins does not alias onto a kept line.
+        length=int(scipy.fft.next_fast_len(high - low + bins)),
+        bins=bins,
+        bin_hz=bin_hz,
+        bands=settings.envelope_bands,
+        known=np.flatnonzero(holds),
+        limits=limits[holds].ravel(),
+        around=_floor_limits(edges[holds], bin_hz, bins).ravel(),
+    )
+
+
+def envelope_spectrum(spectrum: NDArray[np.complex64], plan: EnvelopePlan) -> NDArray[np.float32]:
+    """Return the amplitudes of the envelope's lines over their mean, (rows, plan.bins) float32.
+
+    `spectrum` is the (rows, n // 2 + 1) transform of the whole, untapered window: lines of a short
+    window lie few bins apart, and a taper would widen them. Line 0 is 0; silence is all 0.
+    """
+    band = np.zeros((spectrum.shape[0], plan.length), dtype=np.complex64)
+    band[:, : plan.high - plan.low] = spectrum[:, plan.low : plan.high]
+    analytic = scipy.fft.ifft(band, axis=-1, workers=1, overwrite_x=True)
+    lines = scipy.fft.rfft(_magnitude(analytic), axis=-1, workers=1, overwrite_x=True)
+    amplitude = _magnitude(np.ascontiguousarray(lines[:, : plan.bins]))
+    amplitude[:, 0] = 0.0
+    mean = amplitude.sum(axis=1, keepdims=True) / np.float32(plan.bins)
+    return np.divide(amplitude, mean, out=np.zeros_like(amplitude), where=mean > 0.0)
+
+
+def band_prominence(amplitude: NDArray[np.float32], plan: EnvelopePlan) -> NDArray[np.float32]:
+    """Return how much the lines stand out in each envelope band, (rows, envelope_bands).
+
+    log10 of 1 + the mean fourth power of the lines over the fourth power of the floor, a kurtosis
+    of the spectrum: noise gives about 0.6 at fine resolution and less at coarse, and one strong
+    line, or several weak ones, lift it. The 1 keeps the chance gaps between lines, where a band
+    holds a bin or two, from being news. NaN for bands that hold no bin of their own.
+    """
+    result = np.full((amplitude.shape[0], plan.bands), np.nan, dtype=np.float32)
+    if plan.known.size:
+        fourth = np.square(np.square(amplitude))
+        lines = _mean_between(fourth, plan.limits)
+        floor = np.square(np.square(_mean_between(amplitude, plan.around)))
+        result[:, plan.known] = np.log10(1.0 + lines / (floor + TINY))
+    return result
+
+
+def fault_prominence(
+    amplitude: NDArray[np.float32], plan: EnvelopePlan, lines_hz: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return log10 prominence of the lines at `lines_hz` (rows, 4), both harmonics, float32.
+
+    The largest power within the slip of each harmonic, over the power that noise alone would
+    reach in so many bins (the mean of the largest of m exponential variables is the m-th harmonic
+    number), averaged over the harmonics: about 0 without a line, at any resolution. NaN where the
+    window is too short to tell the line from zero, or the line lies above the spectrum.
+    """
+    hz = lines_hz[:, :, None] * np.array(HARMONICS)
+    # NaN: the speed of this row's machine is not known.
+    readable = (hz >= FIRST_BIN * plan.bin_hz) & (hz * (1 + SLIP) < (plan.bins - 2) * plan.bin_hz)
+    hz = np.where(readable, hz, FLOOR_BINS * plan.bin_hz)
+    slip = np.maximum(hz * SLIP, plan.bin_hz)
+    limits = _bin_limits(hz - slip, hz + slip, plan)
+    width = limits[..., 1] - limits[..., 0]
+    largest = np.square(_reduce_at(np.maximum, amplitude, limits))
+    around = _floor_limits(np.stack([hz, hz], axis=-1), plan.bin_hz, plan.bins)
+    floor = _reduce_at(np.add, amplitude, around) / (around[..., 1] - around[..., 0])
+    # The mean amplitude of noise (Rayleigh) squared is pi / 4 of its mean power.
+    noise = np.square(floor) * (4.0 / np.pi) * _HARMONIC_NUMBERS[np.minimum(width, _WIDEST)]
+    ratio = np.where(readable, (largest + TINY) / (noise + TINY), 0.0)
+    counted = readable.sum(axis=-1)
+    mean = ratio.sum(axis=-1) / np.maximum(counted, 1)
+    return np.where(readable[..., 0], np.log10(np.maximum(mean, TINY)), np.nan).astype(np.float32)
+
+
+def fault_lines_hz(orders: FaultOrders, shaft_hz: float) -> tuple[float, float, float, float]:
+    """Return where the fault lines are expected in Hz, in the order of `FAULT_LINES`."""
+    return (
+        shaft_hz * orders.bpfo,
+        shaft_hz * orders.bpfi,
+        shaft_hz * 2.0 * orders.bsf,
+        shaft_hz * orders.ftf,
+    )
+
+
+def _magnitude(values: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Return the absolute values; overwrites `values`."""
+    # NumPy's own absolute value guards against overflow and costs several times as much.
+    parts = values.view(np.float32)
+    np.square(parts, out=parts)
+    total = parts[..., ::2] + parts[..., 1::2]
+    return np.sqrt(total, out=total)
+
+
+def _mean_between(values: NDArray[np.float32], limits: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return the mean of (rows, bins) between each pair of `limits`, (rows, pairs)."""
+    # Every second stretch is what lies between two pairs: not asked for.
+    total = np.add.reduceat(values, limits, axis=1)[:, ::2]
+    return total / (limits[1::2] - limits[::2]).astype(np.float32)
+
+
+def _reduce_at(
+    operation: np.ufunc, values: NDArray[np.float32], limits: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Return `operation` over (rows, bins) between limits (rows, ..., 2) of each row's own."""
+    rows, bins = values.shape
+    offset = (np.arange(rows) * bins).reshape(-1, *(1,) * (limits.ndim - 1))
+    flat = operation.reduceat(values.ravel(), (limits + offset).ravel())[::2]
+    return np.asarray(flat.reshape(limits.shape[:-1]), dtype=np.float32)
+
+
+def _bin_limits(
+    low_hz: NDArray[np.float64], high_hz: NDArray[np.float64], plan: EnvelopePlan
+) -> NDArray[np.intp]:
+    """Return first and last (excluded) bins from `low_hz` to `high_hz`, (..., 2), never empty."""
+    first = np.maximum(np.round(low_hz / plan.bin_hz), 1)
+    last = np.maximum(np.round(high_hz / plan.bin_hz) + 1, first + 1)
+    return np.minimum(np.stack([first, last], axis=-1), plan.bins - 1).astype(np.intp)
+
+
+def _floor_limits(edges_hz: NDArray[np.float64], bin_hz: float, bins: int) -> NDArray[np.intp]:
+    """Return first and last (excluded) bins of the floor around `edges_hz` (..., 2)."""
+    low, high = edges_hz[..., 0] / bin_hz, edges_hz[..., 1] / bin_hz
+    first = np.clip(np.minimum(low / FLOOR_REACH, low - FLOOR_BINS), 1, bins - 2)
+    last = np.clip(np.maximum(high * FLOOR_REACH, high + FLOOR_BINS), 2, bins - 1)
+    return np.stack([first, last], axis=-1).astype(np.intp)
