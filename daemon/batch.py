@@ -1,0 +1,133 @@
+"""One batch from records to facts: judged once, then written and committed until it is done."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from daemon.journal import Entry, StateRecord
+from daemon.series import Points
+from models.judgement import Verdict
+from models.state import encode_cold, encode_hot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from daemon.intake import Sorted
+    from daemon.sources import Record
+    from models.alerts import AlertEvent
+    from models.judgement import Judgement
+    from models.state import SensorState
+    from pipelines.features import Observation
+    from pipelines.window import SensorKey, Window
+
+_NO_DESCRIPTORS = frozenset({Verdict.LATE, Verdict.DUPLICATE, Verdict.SENSOR_FAULT})
+"""Nothing is charted of these: not in order, already there, or no signal of a machine."""
+
+
+class Judge(Protocol):
+    """Windows to judgements, in two pure steps that are timed apart."""
+
+    def extract(self, windows: Sequence[Window]) -> Sequence[Observation]:
+        """Return the features of `windows`, in their order."""
+        ...
+
+    def judge(
+        self, states: Mapping[SensorKey, SensorState], observations: Sequence[Observation]
+    ) -> tuple[Mapping[SensorKey, SensorState], Sequence[Judgement]]:
+        """Return new states of the sensors met, and one judgement per observation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a batch adds, computed once: a function of the records and the states before."""
+
+    sorted: Sorted
+    states: Mapping[SensorKey, SensorState]
+    homes: Mapping[SensorKey, int]
+    judgements: Sequence[Judgement]
+    points: Points
+    entry: Entry
+
+
+@dataclass(slots=True)
+class Batch:
+    """The batch in hand and how far it is."""
+
+    records: Sequence[Record]
+    judged: Judged | None = None
+    written: bool = False
+    committed: bool = False
+
+    def without(self, partitions: Iterable[int]) -> Batch:
+        """Return a batch of the other partitions' records, to be judged anew."""
+        gone = set(partitions)
+        return Batch([record for record in self.records if record.partition not in gone])
+
+
+def judged(
+    sorted_: Sorted,
+    before: Mapping[SensorKey, SensorState],
+    outcome: tuple[Mapping[SensorKey, SensorState], Sequence[Judgement]],
+    records: Sequence[Record],
+    vibration_every: int,
+) -> Judged:
+    """Put together what is to be written and committed."""
+    states, judgements = outcome
+    homes = {
+        window.key: record.partition
+        for window, record in zip(sorted_.windows, sorted_.records, strict=True)
+    }
+    return Judged(
+        sorted=sorted_,
+        states=states,
+        homes=homes,
+        judgements=judgements,
+        points=points_of(judgements, vibration_every),
+        entry=Entry(
+            states=_state_records(homes, before, states),
+            alerts=_alerts(sorted_, judgements),
+            dead_letters=sorted_.dead_letters,
+            next_offsets={record.partition: record.offset + 1 for record in records},
+        ),
+    )
+
+
+def points_of(judgements: Sequence[Judgement], vibration_every: int) -> Points:
+    """Return the points due; decimation goes by the sensor's own index, hence by the log."""
+    return Points(
+        losses=[judgement for judgement in judgements if not math.isnan(judgement.loss)],
+        vibrations=[
+            judgement
+            for judgement in judgements
+            if judgement.index % vibration_every == 0 and judgement.verdict not in _NO_DESCRIPTORS
+        ],
+    )
+
+
+def _state_records(
+    homes: Mapping[SensorKey, int],
+    before: Mapping[SensorKey, SensorState],
+    after: Mapping[SensorKey, SensorState],
+) -> dict[int, dict[SensorKey, StateRecord]]:
+    by_partition: dict[int, dict[SensorKey, StateRecord]] = {}
+    for key, partition in homes.items():
+        record = _state_record(before.get(key), after[key])
+        by_partition.setdefault(partition, {})[key] = record
+    return by_partition
+
+
+def _alerts(sorted_: Sorted, judgements: Sequence[Judgement]) -> list[tuple[int, AlertEvent]]:
+    return [
+        (record.partition, event)
+        for record, judgement in zip(sorted_.records, judgements, strict=True)
+        for event in judgement.events
+    ]
+
+
+def _state_record(before: SensorState | None, after: SensorState) -> StateRecord:
+    """Encode a state; the cold part only when it is another one than before."""
+    changed = before is None or after.cold is not before.cold
+    return StateRecord(encode_hot(after), encode_cold(after) if changed else None)

@@ -1,0 +1,186 @@
+"""What the loop reports: one place turns what happened into a log line and a metric."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from daemon.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+
+    from daemon.batch import Judged
+    from daemon.errors import Fenced
+    from daemon.series import Rejected
+    from daemon.sources import Record
+    from daemon.telemetry.metrics import Metrics
+    from daemon.telemetry.progress import Progress
+    from models.alerts import AlertEvent
+    from pipelines.window import SensorKey
+    from pipelines.wire import Reason
+
+REFUSED_SHOWN: Final = 5
+"""Refused points of one batch that are logged; the rest are counted."""
+
+_STAGE_OF: Final = {"restore": "commit"}
+
+
+class Report:
+    """Logs, metrics and progress of one loop."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        progress: Progress,
+        *,
+        watch: Callable[[Judged], None] | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._metrics = metrics
+        self._progress = progress
+        self._watch = watch
+        self._wall = wall
+        self._log: Any = structlog.get_logger("bearingwatch.loop")
+
+    # ---- the loop's own state -----------------------------------------------------------------
+
+    def round(self, waiting: bool) -> None:
+        """Note one round."""
+        self._progress.beat()
+        self._metrics.paused.set(waiting)
+
+    @contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        """Add the time spent to a stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - began
+            self._metrics.stage_seconds.labels(_STAGE_OF.get(stage, stage)).inc(spent)
+
+    @contextmanager
+    def calling(self, service: str, stage: str) -> Iterator[None]:
+        """Time a call of a service, and count it where the service is away."""
+        try:
+            with self.timing(stage):
+                yield
+        except Unavailable:
+            self._metrics.service_failures.labels(service).inc()
+            raise
+
+    def surveyed(self, lag: Mapping[int, int], silent: int) -> None:
+        """Note how much waits, and how many sensors are silent."""
+        self._metrics.lag_records.set(sum(lag.values()))
+        self._metrics.sensors_silent.set(silent)
+
+    # ---- partitions ---------------------------------------------------------------------------
+
+    def assigned(self, partitions: Set[int], counts: tuple[int, int]) -> None:
+        """Note partitions that the source gave."""
+        self._log.info("partitions_assigned", partitions=sorted(partitions))
+        self._partitions(counts)
+
+    def restored(self, partitions: Set[int], counts: tuple[int, int], sensors: int) -> None:
+        """Note partitions whose state is here."""
+        self._log.info("partitions_restored", partitions=sorted(partitions), sensors=sensors)
+        self._metrics.sensors.set(sensors)
+        self._partitions(counts)
+
+    def released(self, partitions: Set[int], counts: tuple[int, int]) -> None:
+        """Note partitions that are another's now."""
+        self._log.info("partitions_released", partitions=sorted(partitions))
+        self._partitions(counts)
+
+    def _partitions(self, counts: tuple[int, int]) -> None:
+        assigned, restored = counts
+        self._metrics.partitions_assigned.set(assigned)
+        self._metrics.partitions_restored.set(restored)
+        self._progress.ready = 0 < assigned == restored
+        self._progress.status = f"{restored} of {assigned} partitions restored"
+
+    # ---- batches ------------------------------------------------------------------------------
+
+    def committed(self, records: Sequence[Record], judged: Judged, sensors: int) -> None:
+        """Note a batch that is done."""
+        metrics, now = self._metrics, self._wall()
+        metrics.batch_windows.observe(len(records))
+        metrics.last_commit.set(now)
+        metrics.window_age.set(now - max(record.timestamp_ms for record in records) / 1e3)
+        metrics.sensors.set(sensors)
+        for reason, record in judged.sorted.reasons:
+            self._dead_letter(reason, record)
+        for judgement in judged.judgements:
+            metrics.windows.labels(judgement.verdict).inc()
+            for event in judgement.events:
+                self._alert(event)
+            for note in judgement.notes:
+                self._note(note, judgement.observation.key)
+        if self._watch:
+            self._watch(judged)
+
+    def _dead_letter(self, reason: Reason, record: Record) -> None:
+        self._metrics.dead_letters.labels(reason).inc()
+        self._log.warning(
+            "record_dead_lettered",
+            reason=str(reason),
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+        )
+
+    def _alert(self, event: AlertEvent) -> None:
+        self._metrics.alert_events.labels(event.transition, event.zone).inc()
+        self._log.info(
+            "alert_changed",
+            reason=f"{event.id} {event.transition}",
+            asset=event.asset,
+            sensor=event.sensor,
+            zone=str(event.zone),
+            text=event.text,
+        )
+
+    def _note(self, note: str, key: SensorKey) -> None:
+        self._metrics.health_events.labels(note).inc()
+        self._log.info("sensor_noted", reason=note, asset=key.asset, sensor=key.sensor)
+
+    # ---- trouble ------------------------------------------------------------------------------
+
+    def refused(self, error: Rejected) -> None:
+        """Note points that the series will never take; the windows themselves were judged."""
+        self._metrics.points_refused.inc(len(error.refused))
+        for point, message in error.refused[:REFUSED_SHOWN]:
+            self._log.error("point_refused", reason=message, point=point[:300])
+
+    def went_away(self, error: Unavailable, wait_s: float, failures: int) -> None:
+        """Note a service that is waited for."""
+        self._log.warning(
+            "service_went_away", reason=str(error), wait_s=round(wait_s, 2), failures=failures
+        )
+
+    def came_back(self, failures: int) -> None:
+        """Note that it goes on."""
+        self._log.info("service_came_back", failures=failures)
+
+    def fenced(self, error: Fenced) -> None:
+        """Note a batch that could not be committed because it is not ours."""
+        self._metrics.fenced.inc()
+        self._log.warning("batch_fenced", reason=str(error))
+
+    # ---- silence ------------------------------------------------------------------------------
+
+    def fell_silent(self, key: SensorKey, quiet_s: float) -> None:
+        """Note a sensor that should have sent something."""
+        self._metrics.health_events.labels("fell_silent").inc()
+        self._log.warning(
+            "sensor_fell_silent", asset=key.asset, sensor=key.sensor, quiet_s=round(quiet_s, 1)
+        )
+
+    def heard_again(self, key: SensorKey) -> None:
+        """Note a silent sensor that sends again."""
+        self._metrics.health_events.labels("heard_again").inc()
+        self._log.info("sensor_heard_again", asset=key.asset, sensor=key.sensor)

@@ -1,0 +1,302 @@
+"""The loop on fakes: order of writes, outages, rebalances, defects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from daemon.errors import Fatal, Fenced, Unavailable
+from daemon.loop import FENCES_IN_A_ROW
+from daemon.series import Rejected
+from daemon.sources.memory import MemorySource
+from pipelines.window import SensorKey
+from tests.unit.daemon.loop_bench import SECOND_NS, Bench, window
+
+if TYPE_CHECKING:
+    from daemon.batch import Judged
+
+AWAY = Unavailable("no answer")
+
+
+def test_every_window_has_one_loss_and_the_offset_is_after_the_last() -> None:
+    bench = Bench()
+    bench.feed(*(window(i) for i in range(5)))
+    bench.finish()
+    key = SensorKey("pump", "de")
+    assert bench.series.losses == {(key, i * SECOND_NS): float(i) for i in range(5)}
+    assert bench.journal.kept.offsets == {0: 5}
+
+
+def test_descriptors_are_written_every_second_window_by_the_sensors_own_index() -> None:
+    bench = Bench(batch_windows=1)
+    bench.feed(*(window(i) for i in range(5)))
+    bench.finish()
+    assert sorted(time // SECOND_NS for _, time in bench.series.vibrations) == [0, 2, 4]
+
+
+@pytest.mark.parametrize("batch_windows", [1, 7, 256])
+def test_the_outcome_does_not_depend_on_the_batch_size(batch_windows: int) -> None:
+    bench = Bench(batch_windows=batch_windows)
+    bench.feed(*(window(i, f"pump{i % 3}", level=9 if i == 20 else 1) for i in range(40)))
+    bench.finish()
+    whole = Bench(batch_windows=40)
+    whole.feed(*(window(i, f"pump{i % 3}", level=9 if i == 20 else 1) for i in range(40)))
+    whole.finish()
+    assert bench.series.losses == whole.series.losses
+    assert bench.series.alerts == whole.series.alerts
+    assert bench.journal.kept.states == whole.journal.kept.states
+    assert max(bench.judge.batches) <= batch_windows
+
+
+def test_offsets_are_not_committed_when_the_write_fails() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.series.failures.plan(AWAY, AWAY)
+    bench.steps(3)
+    assert bench.journal.kept.commits == 0
+    bench.finish()
+    assert bench.journal.kept.offsets == {0: 1}
+
+
+def test_a_batch_is_judged_once_however_often_it_is_tried() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.series.failures.plan(AWAY, AWAY)
+    bench.journal.failures.plan(AWAY, AWAY)
+    bench.finish()
+    assert bench.judge.batches == [1]
+    assert bench.series.calls == 3
+    assert bench.journal.kept.commits == 1
+
+
+def test_the_source_is_paused_while_a_service_is_away_and_goes_on_after() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.series.failures.plan(AWAY)
+    bench.steps(2)
+    bench.feed(window(1))
+    bench.steps(1)
+    assert bench.metric("bearingwatch_service_failures_total", service="series") == 1
+    bench.finish()
+    assert bench.journal.kept.offsets == {0: 2}
+
+
+def test_waits_double_up_to_the_longest_and_never_exceed_a_poll() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.series.failures.plan(*[AWAY] * 6)
+    bench.finish()
+    assert max(bench.clock.slept) <= 0.5
+    assert sum(bench.clock.slept) == pytest.approx(0.5 * (1 + 2 + 4 + 8 + 8 + 8))
+
+
+def test_a_service_that_says_how_long_is_believed_within_bounds() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.series.failures.plan(Unavailable("busy", retry_after_s=5.0))
+    bench.finish()
+    assert sum(bench.clock.slept) == pytest.approx(5.0)
+
+
+def test_an_outage_of_the_journal_at_the_start_is_waited_for() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.journal.restore_failures.plan(AWAY, AWAY)
+    bench.steps(2)
+    assert bench.metric("bearingwatch_partitions_restored_count") == 0
+    bench.finish()
+    assert bench.progress.ready
+    assert bench.journal.kept.offsets == {0: 1}
+
+
+def test_a_restart_goes_on_where_the_journal_says() -> None:
+    first = Bench()
+    first.feed(*(window(i) for i in range(3)))
+    first.finish()
+    second = Bench(source=MemorySource(log=first.source.log), kept=first.journal.kept)
+    second.feed(window(3))
+    second.finish()
+    assert second.series.losses == {(SensorKey("pump", "de"), 3 * SECOND_NS): 3.0}
+
+
+def test_alert_points_come_from_what_was_committed() -> None:
+    bench = Bench()
+    bench.feed(window(0, level=9))
+    bench.journal.failures.plan(AWAY)
+    bench.steps(2)
+    assert bench.series.alerts == {}
+    bench.finish()
+    assert list(bench.series.alerts) == ["pump/de-0"]
+    assert bench.journal.kept.delivered == 1
+
+
+def test_alerts_that_the_series_missed_are_written_after_a_restart() -> None:
+    first = Bench()
+    first.feed(window(0, level=9))
+    first.series.failures.plan(None, AWAY)
+    first.steps(2)
+    assert first.journal.kept.commits == 1
+    assert first.series.alerts == {}
+    second = Bench(source=MemorySource(log=first.source.log), kept=first.journal.kept)
+    second.finish()
+    assert list(second.series.alerts) == ["pump/de-0"]
+
+
+def test_refused_points_are_counted_and_the_rest_goes_on() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.series.failures.plan(Rejected([("point", "field type conflict")]))
+    bench.finish()
+    assert bench.metric("bearingwatch_points_refused_total") == 1
+    assert bench.journal.kept.offsets == {0: 1}
+
+
+def test_a_lost_partition_takes_its_part_of_the_batch_along() -> None:
+    bench = Bench(source=MemorySource([0, 1]))
+    bench.feed(window(0, "pump"), partition=0)
+    bench.feed(window(0, "fan"), partition=1)
+    bench.series.failures.plan(AWAY)
+    bench.steps(2)
+    bench.source.lose([1])
+    bench.finish()
+    assert bench.journal.kept.offsets == {0: 1}
+    assert set(bench.journal.kept.states[0]) == {SensorKey("pump", "de")}
+    assert bench.journal.released == [frozenset({1})]
+    assert bench.judge.batches == [2, 1]
+
+
+def test_a_partition_that_comes_back_is_restored_again() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.steps(3)
+    bench.source.revoke([0])
+    bench.steps(1)
+    assert not bench.progress.ready
+    bench.source.assign([0])
+    bench.feed(window(1))
+    bench.finish()
+    assert bench.series.losses[SensorKey("pump", "de"), SECOND_NS] == 1.0
+
+
+def test_a_fenced_batch_is_dropped_and_read_again() -> None:
+    bench = Bench()
+    bench.feed(window(0), window(1))
+    bench.journal.failures.plan(Fenced("generation 7 is over"))
+    bench.finish()
+    assert bench.journal.kept.offsets == {0: 2}
+    assert bench.judge.batches == [2, 2]
+    assert bench.metric("bearingwatch_fenced_total") == 1
+
+
+def test_another_process_of_our_name_ends_this_one() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.journal.failures.plan(*[Fenced("a newer producer")] * FENCES_IN_A_ROW)
+    with pytest.raises(Fatal, match="same instance name"):
+        bench.finish()
+
+
+def test_a_defect_ends_the_process_and_names_the_record() -> None:
+    bench = Bench()
+    bench.feed(*(window(i, level=13 if i == 3 else 1) for i in range(6)))
+    with pytest.raises(Fatal, match="partition 0 offset 3: ZeroDivisionError"):
+        bench.finish()
+    assert bench.journal.kept.commits == 0
+
+
+def test_a_record_before_its_restore_is_a_broken_contract() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.journal.restore_failures.plan(AWAY)
+    bench.steps(1)
+    bench.source.resume()
+    with pytest.raises(Fatal, match="before its state was restored"):
+        bench.steps(2)
+
+
+def test_bad_records_are_dead_lettered_and_counted() -> None:
+    bench = Bench()
+    bench.source.append(b"\xc1", key=b"pump")
+    bench.feed(window(0))
+    bench.source.append(None, key=b"pump")
+    bench.finish()
+    assert bench.journal.kept.dead_letters == ["not_msgpack", "empty"]
+    assert bench.journal.kept.offsets == {0: 3}
+    assert bench.metric("bearingwatch_dead_letters_total", reason="empty") == 1
+
+
+def test_a_batch_of_bad_records_alone_moves_the_offset() -> None:
+    bench = Bench(batch_windows=1)
+    bench.source.append(None)
+    bench.finish()
+    assert bench.journal.kept.offsets == {0: 1}
+
+
+def test_a_sensor_in_a_second_partition_never_gets_a_second_state() -> None:
+    bench = Bench(source=MemorySource([0, 1]))
+    bench.feed(window(0), window(1), partition=0)
+    bench.feed(window(2), partition=1)
+    bench.finish()
+    assert bench.journal.kept.dead_letters == ["second_partition"]
+    assert set(bench.journal.kept.states[1]) == set()
+
+
+def test_a_clock_ahead_of_the_record_is_refused() -> None:
+    bench = Bench()
+    bench.source.append(window(601), timestamp_ms=0)
+    bench.source.append(window(600), timestamp_ms=0)
+    bench.finish()
+    assert bench.journal.kept.dead_letters == ["clock_ahead"]
+    assert list(bench.series.losses) == [(SensorKey("pump", "de"), 600 * SECOND_NS)]
+
+
+def test_draining_finishes_the_batch_in_hand_and_leaves_the_queue() -> None:
+    bench = Bench(batch_windows=2)
+    bench.feed(*(window(i) for i in range(6)))
+    bench.series.failures.plan(AWAY)
+    bench.steps(2)
+    assert bench.loop.drain(bench.clock.now + 10)
+    assert bench.journal.kept.offsets == {0: 2}
+
+
+def test_draining_ends_at_the_deadline_when_a_service_stays_away() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.series.failures.plan(*[AWAY] * 1000)
+    bench.steps(2)
+    before = bench.clock.now
+    assert not bench.loop.drain(before + 10)
+    assert bench.clock.now <= before + 11
+    assert bench.journal.kept.commits == 0
+
+
+def test_a_watcher_sees_what_was_committed() -> None:
+    seen: list[Judged] = []
+    bench = Bench(watch=seen.append)
+    bench.feed(window(0), window(1))
+    bench.finish()
+    assert [len(judged.judgements) for judged in seen] == [2]
+
+
+def test_a_silent_sensor_is_told_once_and_heard_again() -> None:
+    bench = Bench()
+    bench.feed(window(0), window(1))
+    for _ in range(8):
+        bench.steps(1)
+        bench.clock.now += 1.0
+    assert bench.metric("bearingwatch_health_events_total", event="fell_silent") == 1
+    bench.feed(window(9))
+    bench.steps(2)
+    assert bench.metric("bearingwatch_health_events_total", event="heard_again") == 1
+
+
+def test_silence_does_not_count_while_a_service_is_away() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.steps(3)
+    bench.feed(window(1))
+    bench.series.failures.plan(*[AWAY] * 40)
+    bench.steps(200)
+    assert bench.clock.now > 1020
+    assert bench.metric("bearingwatch_health_events_total", event="fell_silent") == 0
