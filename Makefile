@@ -20,6 +20,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --require-hashes
 INSTALL_PROJECT := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 PYTEST := $(PY) -m pytest
+FAST := $(wildcard tests/unit tests/contract) -m fast
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,13 +31,13 @@ demo: $(RUNTIME)  ## the whole product without servers: a simulated fleet, its f
 test: $(DEV)  ## every test, with a real Kafka and a real InfluxDB
 	@$(PY) -m tests.servers plan
 	@nice $(PY) -m tests.servers ensure >$(VENV)/servers.log 2>&1 & servers=$$!; status=0; \
-	$(PYTEST) tests/unit tests/contract -m fast || status=$$?; \
+	$(PYTEST) $(FAST) || status=$$?; \
 	wait $$servers || { cat $(VENV)/servers.log; status=1; }; \
 	$(PYTEST) tests -m 'not fast' || status=$$?; \
 	exit $$status
 
 test-fast: $(DEV)  ## the tests that need no server
-	@$(PYTEST) tests/unit tests/contract -m fast
+	@$(PYTEST) $(FAST)
 
 check: lint  ## before each commit: style, types, import order, unit tests
 	@$(PYTEST) -q tests/unit

@@ -16,15 +16,13 @@ from tests.servers.cache import BuildFailed
 from tests.servers.influxdb import InfluxdbServer
 from tests.servers.kafka import KafkaServer
 from tests.servers.process import ServerFailed
+from tests.skips import DATA_VARIABLE, NO_DATA, SkipGuard
 
-DATA_VARIABLE = "BEARINGWATCH_DATA"
-NO_DATA = f"recordings are missing: {DATA_VARIABLE} is not set"
 TESTS = Path(__file__).parent
 FAST_KINDS = ("unit", "contract")
 SERVER_MARKERS = {server.name: f"{server.name}_server" for server in plan.SERVERS}
 
 _servers = pytest.StashKey[dict[str, plan.Step | Exception]]()
-_forbidden_skips = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -55,8 +53,7 @@ def data_dir() -> Path:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_servers] = {}
-    config.stash[_forbidden_skips] = []
-    config.pluginmanager.register(_SkipGuard(config), "bearingwatch-skip-guard")
+    config.pluginmanager.register(SkipGuard(strict=os.environ.get("CI") == "true"))
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects by marker
@@ -99,34 +96,3 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.fail(str(step), pytrace=False)
         if step.way is plan.Way.SKIP:
             pytest.skip(f"{name}: {step.why}")
-
-
-class _SkipGuard:
-    """Fails the run under ``CI=true`` when something was skipped that must not be."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._strict = os.environ.get("CI") == "true"
-        self._skips = config.stash[_forbidden_skips]
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.skipped and not hasattr(report, "wasxfail"):
-            self._note(report.nodeid, str(report.longrepr))
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.skipped:
-            self._note(report.nodeid, str(report.longrepr))
-
-    def _note(self, nodeid: str, reason: str) -> None:
-        if self._strict and NO_DATA not in reason:
-            self._skips.append(f"{nodeid}: {reason}")
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._skips and exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._skips:
-            terminalreporter.section("skipped although CI=true", red=True, bold=True)
-            for line in self._skips:
-                terminalreporter.line(line)
