@@ -43,7 +43,9 @@ class BearingGeometry:
                 f"and the pitch diameter ({self.pitch_diameter})"
             )
         if not 0.0 <= self.contact_angle_deg < 90.0:
-            raise ValueError(f"the contact angle must be 0-90 degrees, got {self.contact_angle_deg}")
+            raise ValueError(
+                f"the contact angle must be 0-90 degrees, got {self.contact_angle_deg}"
+            )
 
     def fault_orders(self) -> FaultOrders:
         """Return BPFO, BPFI, BSF and FTF in orders of shaft speed."""

@@ -1,0 +1,467 @@
+"""From absolute features to departure from a sensor's own health.
+
+While a sensor is commissioned, a `BaselineSummary` takes in observations; it is small however many
+there are. Its outcome is a `Baseline`, location and scale of every band, and `normalise` measures
+windows by it. All are values: bytes out and back in change nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from pipelines.features import Observation
+
+    Floats = NDArray[np.float32]
+
+SCHEMA: Final = 1
+
+CLIP: Final = 8.0
+"""Departures are clipped here: what lies beyond is abnormal, and by how much says little."""
+
+SCALE_FLOOR: Final = 0.05
+"""Smallest scale in decades of power, 12 %: a steady sensor is not judged by its last digit."""
+
+SUMMARY_BYTES: Final = 8192
+"""A summary's size at most, header included."""
+
+MOST_KEPT: Final = 96
+"""Windows that a summary keeps at most; fewer where `SUMMARY_BYTES` asks for it."""
+
+FEWEST_KEPT: Final = 8
+"""Windows kept of a sensor with so many axes that `SUMMARY_BYTES` cannot hold."""
+
+HEADER_BYTES: Final = 96
+"""Room for the numbers and length marks of a summary."""
+
+LINES: Final = 4
+EXTRAS: Final = 2 + LINES
+POWER: Final = -6
+KURTOSIS: Final = -5
+"""Columns behind the bands: power, kurtosis, the four fault lines."""
+
+MISSING: Final = -128
+FINE: Final = 0.01
+COARSE: Final = 0.08
+FINE_STEPS: Final = 60
+"""A kept value is one byte, relative to the first window: 0.01 decades a step up to 0.6, where
+healthy windows lie; 0.08 beyond, up to 6 decades, should the first window have been none."""
+
+MAD_TO_STD: Final = 1.4826
+"""Median absolute deviation to standard deviation, for Gaussian values."""
+
+
+Record = TypeVar("Record", "_BaselineRecord", "_SummaryRecord")
+
+
+class BaselineError(ValueError):
+    """Stored bytes are no baseline or summary that this version can read."""
+
+
+class Unlike(ValueError):
+    """An observation has other axes or bands than the sensor's baseline."""
+
+
+class _BaselineRecord(msgspec.Struct, frozen=True, array_like=True):
+    """How a baseline lies on disk: arrays as little-endian float32."""
+
+    axes: tuple[str, ...]
+    count: int
+    first_ns: int
+    last_ns: int
+    sample_rate_hz: float
+    duration_s: float
+    centre: bytes
+    spread: bytes
+
+
+class _SummaryRecord(msgspec.Struct, frozen=True, array_like=True):
+    """How a summary lies on disk: arrays as little-endian float32, kept windows as bytes."""
+
+    axes: tuple[str, ...]
+    count: int
+    stride: int
+    first_ns: int
+    last_ns: int
+    sample_rate_hz: float
+    duration_s: float
+    reference: bytes
+    wobble: bytes
+    kept: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baseline:
+    """What one sensor looks like healthy.
+
+    `centre` and `spread` are (axes, bands + 6) float32: robust location and scale of each band in
+    decades, then of the power (rms**2), the kurtosis and the four fault lines, in decades too; NaN
+    where unknown. The properties give them by name.
+    """
+
+    axes: tuple[str, ...]
+    count: int
+    first_ns: int
+    last_ns: int
+    sample_rate_hz: float
+    duration_s: float
+    centre: Floats
+    spread: Floats
+
+    @property
+    def id(self) -> str:
+        """12 hexadecimal digits that follow from the content."""
+        return hashlib.sha256(self.encode()).hexdigest()[:12]
+
+    @property
+    def location(self) -> Floats:
+        """Location of the log bands, (axes, bands)."""
+        return self.centre[:, :-EXTRAS]
+
+    @property
+    def scale(self) -> Floats:
+        """Scale of the log bands of one frame, (axes, bands), never below the floor."""
+        return self.spread[:, :-EXTRAS]
+
+    @property
+    def rms(self) -> Floats:
+        """Usual RMS of each axis, (axes,), in the signal's unit."""
+        return np.power(np.float32(10.0), self.centre[:, POWER] / 2)
+
+    @property
+    def kurtosis(self) -> Floats:
+        """Usual Pearson kurtosis of each axis, (axes,)."""
+        return np.power(np.float32(10.0), self.centre[:, KURTOSIS])
+
+    @property
+    def line_location(self) -> Floats | None:
+        """Usual log10 prominence of the fault lines, (axes, 4); None if the speed was unknown."""
+        lines = self.centre[:, -LINES:]
+        return None if np.isnan(lines).all() else lines
+
+    @property
+    def line_scale(self) -> Floats | None:
+        """Scale of the fault lines, (axes, 4), or None."""
+        return None if self.line_location is None else self.spread[:, -LINES:]
+
+    def encode(self) -> bytes:
+        """Return the baseline as bytes, a schema byte first; `decode` is the inverse."""
+        return _encode(
+            _BaselineRecord(
+                axes=self.axes,
+                count=self.count,
+                first_ns=self.first_ns,
+                last_ns=self.last_ns,
+                sample_rate_hz=self.sample_rate_hz,
+                duration_s=self.duration_s,
+                centre=_to_bytes(self.centre),
+                spread=_to_bytes(self.spread),
+            )
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Baseline:
+        """Return the baseline that `encode` wrote, or raise `BaselineError`."""
+        record = _decode(data, _BaselineRecord)
+        axes = len(record.axes)
+        return cls(
+            axes=record.axes,
+            count=record.count,
+            first_ns=record.first_ns,
+            last_ns=record.last_ns,
+            sample_rate_hz=record.sample_rate_hz,
+            duration_s=record.duration_s,
+            centre=_from_bytes(record.centre, axes),
+            spread=_from_bytes(record.spread, axes),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BaselineSummary:
+    """What a sensor keeps while it is commissioned; a value, at most `SUMMARY_BYTES` as bytes.
+
+    Of every `stride`-th window the mean over its frames is kept, one byte a band, relative to
+    `reference` (axes, columns); when the room is full, every second goes and the stride doubles.
+    `wobble` (axes, bands) is the mean over all windows of the standard deviation between frames.
+    """
+
+    axes: tuple[str, ...] = ()
+    count: int = 0
+    stride: int = 1
+    first_ns: int = 0
+    last_ns: int = 0
+    sample_rate_hz: float = 0.0
+    duration_s: float = 0.0
+    reference: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    wobble: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    kept: bytes = b""
+
+    @property
+    def span_ns(self) -> int:
+        """Time from the first window's start to the last one's."""
+        return self.last_ns - self.first_ns
+
+    def add(self, observation: Observation) -> BaselineSummary:
+        """Return this summary with one more window in it; raise `Unlike` if it cannot be."""
+        values = _columns(observation)
+        if not self.count:
+            return self._begun_with(observation, values)
+        if observation.axes != self.axes or values.shape != self.reference.shape:
+            raise Unlike(
+                f"{observation.key}: axes {observation.axes} and {values.shape[1]} columns, the "
+                f"baseline has {self.axes} and {self.reference.shape[1]}"
+            )
+        reference = np.where(np.isnan(self.reference), values, self.reference)
+        stride, kept = self.stride, self.kept
+        if self.count % stride == 0:
+            kept += _quantise(values - reference)
+            stride, kept = _thinned(stride, kept, values.size, self._room())
+        wobble = _wobble(observation)
+        step = (wobble - self.wobble) / np.float32(self.count + 1)
+        return replace(
+            self,
+            count=self.count + 1,
+            stride=stride,
+            last_ns=observation.start_ns,
+            reference=reference,
+            wobble=np.where(np.isnan(step), self.wobble, self.wobble + step),
+            kept=kept,
+        )
+
+    def disturbance(self) -> float:
+        """Return how far the last third of the windows lies from the first, in robust std.
+
+        An effect size, not a significance: root mean square over the bands of the difference of
+        medians over the scale that the baseline would have, less what chance adds to it; of the
+        axis where it is largest. 0 while fewer than 6 windows are kept.
+        """
+        table = self._table()[..., :-EXTRAS]
+        third = len(table) // 3
+        if third < 2:
+            return 0.0
+        scale = self._spread(table, SCALE_FLOOR)[:, : table.shape[2]]
+        drift = (_median(table[-third:]) - _median(table[:third])) / scale
+        # A median of n Gaussian values has pi / 2n of their variance; here are two of them.
+        chance = np.pi / third * np.square(_deviation(table) / scale)
+        excess = np.square(drift) - chance
+        known = np.isfinite(excess)
+        mean = np.where(known, excess, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        return float(np.sqrt(np.maximum(mean, 0.0)).max())
+
+    def baseline(self, scale_floor: float = SCALE_FLOOR) -> Baseline:
+        """Return location and scale of the windows so far; at least one must have been added.
+
+        Location is the midmean (mean of the middle half), robust and finer than the steps kept;
+        scale joins what varies from window to window with what varies from frame to frame, since
+        frames are what the network sees.
+        """
+        if not self.count:
+            raise ValueError("a baseline needs at least one window")
+        table = self._table()
+        return Baseline(
+            axes=self.axes,
+            count=self.count,
+            first_ns=self.first_ns,
+            last_ns=self.last_ns,
+            sample_rate_hz=self.sample_rate_hz,
+            duration_s=self.duration_s,
+            centre=(_midmean(table) + self.reference).astype(np.float32),
+            spread=self._spread(table, scale_floor).astype(np.float32),
+        )
+
+    def encode(self) -> bytes:
+        """Return the summary as bytes, a schema byte first; `decode` is the inverse."""
+        return _encode(
+            _SummaryRecord(
+                axes=self.axes,
+                count=self.count,
+                stride=self.stride,
+                first_ns=self.first_ns,
+                last_ns=self.last_ns,
+                sample_rate_hz=self.sample_rate_hz,
+                duration_s=self.duration_s,
+                reference=_to_bytes(self.reference),
+                wobble=_to_bytes(self.wobble),
+                kept=self.kept,
+            )
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> BaselineSummary:
+        """Return the summary that `encode` wrote, or raise `BaselineError`."""
+        record = _decode(data, _SummaryRecord)
+        axes = len(record.axes)
+        return cls(
+            axes=record.axes,
+            count=record.count,
+            stride=record.stride,
+            first_ns=record.first_ns,
+            last_ns=record.last_ns,
+            sample_rate_hz=record.sample_rate_hz,
+            duration_s=record.duration_s,
+            reference=_from_bytes(record.reference, axes),
+            wobble=_from_bytes(record.wobble, axes),
+            kept=record.kept,
+        )
+
+    def _begun_with(self, observation: Observation, values: Floats) -> BaselineSummary:
+        return BaselineSummary(
+            axes=observation.axes,
+            count=1,
+            first_ns=observation.start_ns,
+            last_ns=observation.start_ns,
+            sample_rate_hz=observation.sample_rate_hz,
+            duration_s=observation.duration_s,
+            reference=values,
+            wobble=_wobble(observation),
+            kept=_quantise(values - values),
+        )
+
+    def _room(self) -> int:
+        """Return how many windows may be kept: an even number, the same at any time."""
+        names = sum(len(axis.encode()) + 5 for axis in self.axes)
+        room = SUMMARY_BYTES - HEADER_BYTES - names - 4 * (self.reference.size + self.wobble.size)
+        return max(FEWEST_KEPT, min(MOST_KEPT, room // self.reference.size // 2 * 2))
+
+    def _table(self) -> NDArray[np.float64]:
+        """Return what was kept relative to `reference`, (windows, axes, columns), NaN: missing."""
+        codes = np.frombuffer(self.kept, dtype=np.uint8)
+        return _VALUE_OF_BYTE[codes].reshape(-1, *self.reference.shape)
+
+    def _spread(self, table: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
+        between = _deviation(table)
+        within = np.zeros_like(between)
+        bands = self.wobble.shape[1]
+        within[:, :bands] = self.wobble
+        return np.maximum(np.hypot(between, within), floor)
+
+
+def normalise(
+    log_bands: Floats, baselines: Sequence[Baseline], clip: float = CLIP
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return departures from health of (n, axes, frames, bands), and which bands count.
+
+    `baselines` has one entry for each of the n windows, of any sensors. The departures have the
+    shape of `log_bands`, float32, in robust standard deviations, clipped to +-`clip`, 0 where a
+    band is unknown; the mask is (n, axes, bands), true where it is known.
+    """
+    location = np.stack([baseline.location for baseline in baselines])[:, :, None, :]
+    scale = np.stack([baseline.scale for baseline in baselines])[:, :, None, :]
+    departure = (log_bands - location) / scale
+    mask = np.isfinite(departure).all(axis=2)
+    clipped = np.clip(departure, np.float32(-clip), np.float32(clip))
+    return np.where(mask[:, :, None, :], clipped, np.float32(0.0)), mask
+
+
+def _columns(observation: Observation) -> Floats:
+    """Return what is kept of a window, (axes, bands + 6), in decades."""
+    bands = observation.log_bands
+    result = np.full((bands.shape[0], bands.shape[2] + EXTRAS), np.nan, dtype=np.float32)
+    result[:, :-EXTRAS] = bands.mean(axis=1)
+    tiny = np.finfo(np.float32).tiny
+    result[:, POWER] = 2.0 * np.log10(np.maximum(observation.rms, tiny))
+    result[:, KURTOSIS] = np.log10(np.maximum(observation.kurtosis, tiny))
+    if observation.fault_lines is not None:
+        result[:, -LINES:] = observation.fault_lines
+    return result
+
+
+def _wobble(observation: Observation) -> Floats:
+    """Return the standard deviation between frames, (axes, bands)."""
+    frames = observation.log_bands.shape[1]
+    return np.asarray(observation.log_bands.std(axis=1, ddof=min(1, frames - 1)), np.float32)
+
+
+def _thinned(stride: int, kept: bytes, width: int, room: int) -> tuple[int, bytes]:
+    """Return stride and windows after every second one went, if there were more than `room`."""
+    if len(kept) <= room * width:
+        return stride, kept
+    rows = np.frombuffer(kept, dtype=np.uint8).reshape(-1, width)
+    return 2 * stride, rows[::2].tobytes()
+
+
+def _quantise(values: Floats) -> bytes:
+    """Return values in decades as one byte each: fine near zero, coarse far away."""
+    size = np.abs(values)
+    near = size <= FINE * FINE_STEPS
+    steps = np.where(near, size / FINE, FINE_STEPS + (size - FINE * FINE_STEPS) / COARSE)
+    codes = np.copysign(np.minimum(np.rint(steps), 127), values)
+    return np.where(np.isnan(codes), MISSING, codes).astype(np.int8).tobytes()
+
+
+def _decoded_bytes() -> NDArray[np.float64]:
+    """Return the value of each unsigned byte that `_quantise` writes."""
+    codes = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float64)
+    far = np.maximum(np.abs(codes) - FINE_STEPS, 0)
+    size = np.minimum(np.abs(codes), FINE_STEPS) * FINE + far * COARSE
+    return np.where(codes == MISSING, np.nan, np.copysign(size, codes))
+
+
+_VALUE_OF_BYTE: Final = _decoded_bytes()
+
+
+def _median(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median over the first axis, NaN left out, NaN where there is nothing else."""
+    return _middle(table, lambda known: (known - 1) // 2, lambda known: known // 2 + 1)
+
+
+def _midmean(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of the middle half over the first axis, NaN left out."""
+    return _middle(table, lambda known: known // 4, lambda known: known - known // 4)
+
+
+def _middle(
+    table: NDArray[np.float64],
+    start: Callable[[NDArray[np.intp]], NDArray[np.intp]],
+    stop: Callable[[NDArray[np.intp]], NDArray[np.intp]],
+) -> NDArray[np.float64]:
+    """Return the mean of the order statistics from `start` to `stop` of the known count."""
+    ordered = np.sort(table, axis=0)  # NaN last
+    known = np.count_nonzero(~np.isnan(table), axis=0)
+    total = np.zeros((len(table) + 1, *table.shape[1:]))
+    np.cumsum(np.nan_to_num(ordered), axis=0, out=total[1:])
+    first, last = np.maximum(start(known), 0), stop(known)
+    upper = np.take_along_axis(total, last[None], axis=0)[0]
+    lower = np.take_along_axis(total, first[None], axis=0)[0]
+    return np.where(known > 0, (upper - lower) / np.maximum(last - first, 1), np.nan)
+
+
+def _deviation(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the robust standard deviation over the first axis."""
+    return MAD_TO_STD * _median(np.abs(table - _median(table)))
+
+
+def _to_bytes(values: Floats) -> bytes:
+    return values.astype("<f4").tobytes()
+
+
+def _from_bytes(data: bytes, axes: int) -> Floats:
+    values = np.frombuffer(data, dtype="<f4").astype(np.float32)
+    return values.reshape(axes, -1) if axes else values.reshape(0, 0)
+
+
+def _encode(record: _BaselineRecord | _SummaryRecord) -> bytes:
+    return bytes([SCHEMA]) + msgspec.msgpack.encode(record)
+
+
+def _decode(data: bytes, kind: type[Record]) -> Record:
+    if not data:
+        raise BaselineError("no bytes, expected a schema byte and a record")
+    if data[0] != SCHEMA:
+        raise BaselineError(
+            f"baseline has schema {data[0]}, this version reads {SCHEMA}: "
+            "a newer bearingwatch wrote it, or the bytes are damaged"
+        )
+    try:
+        return msgspec.msgpack.decode(data[1:], type=kind)
+    except msgspec.MsgspecError as error:
+        raise BaselineError(f"baseline is damaged: {error}") from error
