@@ -118,7 +118,8 @@ def impact_weights(
 
 def _modulated(angle: NDArray[np.float64]) -> NDArray[np.float64]:
     # cos^3 over the loaded half of a turn: the load zone's mean square is 2 / (3 pi).
-    return _UNLOADED + (1.0 - _UNLOADED) * load_zone(angle) / np.sqrt(2.0 / (3.0 * np.pi))
+    loaded = load_zone(angle) / np.sqrt(2.0 / (3.0 * np.pi))
+    return np.asarray(_UNLOADED + (1.0 - _UNLOADED) * loaded, dtype=np.float64)
 
 
 def impacts(
@@ -145,7 +146,7 @@ def spall_noise(rate_hz: float, grid: Grid, rng: np.random.Generator) -> NDArray
     swell += 1.0
     swell *= rng.standard_normal(grid.count, dtype=np.float32)
     swell *= np.float32(1.0 / np.sqrt(1.0 + _SPALL_DEPTH**2 / 2))
-    return swell
+    return np.asarray(swell, dtype=np.float32)
 
 
 def excitation(

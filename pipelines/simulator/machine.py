@@ -50,7 +50,7 @@ class Machine:
     def operation(self) -> Operation:
         """Load, speed, temperature and level, window by window."""
         steps = np.arange(self._fleet.windows) * self._fleet.cadence_s
-        times_s = (self._fleet.start_ns % _DAY_NS) / 1e9 + steps
+        times_s = np.asarray(self._fleet.start_ns % _DAY_NS / 1e9 + steps, dtype=np.float64)
         events = (*self.spec.events, *self._standstills())
         return operate(
             self.spec.duty, events, times_s, seed=self._fleet.seed, asset=self.spec.asset

@@ -113,9 +113,11 @@ def noise_spectrum(
     `power` and the result have shape (..., bins).
     """
     parts = rng.standard_normal((*power.shape, 2), dtype=np.float32)
-    # Each bin but the first and last counts twice in the inverse, real and imaginary part once.
-    parts *= np.sqrt(power * np.float32(grid.count / 2))[..., np.newaxis]
-    return parts.view(np.complex64)[..., 0]
+    spectrum = parts.view(np.complex64)[..., 0]
+    # irfft divides by the count and counts each bin twice: the mean square of the result is
+    # 4 / count^2 times the sum over bins of the variance of one part.
+    spectrum *= np.sqrt(power * np.float32(grid.count / 2))
+    return spectrum
 
 
 def _read_only(values: NDArray[_T]) -> NDArray[_T]:

@@ -57,7 +57,10 @@ def shaft_angle(
     omega = np.float32(2 * np.pi * _FLUTTER_HZ)
     phase, start = rng.uniform(0.0, 2 * np.pi, 2).astype(np.float32)
     swing = np.cos(omega * grid.times_s() + phase) * (np.float32(flutter) / omega)
-    return np.float32(2 * np.pi * shaft_hz) * (grid.times_s() + swing) + start
+    swing += grid.times_s()
+    swing *= np.float32(2 * np.pi * shaft_hz)
+    swing += start
+    return np.asarray(swing, dtype=np.float32)
 
 
 def tone_signal(
@@ -90,11 +93,17 @@ def _line(
     grid: Grid,
 ) -> NDArray[np.float32]:
     amplitude = np.float32(tone.amplitude)
-    if isinstance(tone, ShaftTone):
-        line = np.cos(np.float32(tone.order) * angle + phase)
-        line *= amplitude + amplitude * np.float32(tone.sidebands) * turn
-        return line
-    carrier = np.cos(np.float32(2 * np.pi * tone.switching_hz) * grid.times_s() + phase)
-    carrier *= np.cos(np.float32(2 * tone.pole_pairs) * angle)
-    carrier *= amplitude
-    return carrier
+    if isinstance(tone, InverterTone):
+        carrier = _cosine(2 * np.pi * tone.switching_hz, grid.times_s(), phase)
+        carrier *= _cosine(2 * tone.pole_pairs, angle, np.float32(0.0))
+        return np.multiply(carrier, amplitude, out=carrier)
+    line = _cosine(tone.order, angle, phase)
+    if tone.sidebands:
+        line *= np.float32(1.0) + np.float32(tone.sidebands) * turn
+    return np.multiply(line, amplitude, out=line)
+
+
+def _cosine(rate: float, angle: NDArray[np.float32], phase: np.float32) -> NDArray[np.float32]:
+    turned = angle * np.float32(rate)
+    turned += phase
+    return np.asarray(np.cos(turned, out=turned), dtype=np.float32)
