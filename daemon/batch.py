@@ -27,7 +27,11 @@ _NO_DESCRIPTORS = frozenset({Verdict.LATE, Verdict.DUPLICATE, Verdict.SENSOR_FAU
 
 
 class Judge(Protocol):
-    """Windows to judgements, in two pure steps that are timed apart."""
+    """Windows to judgements, in pure steps that are timed apart."""
+
+    def check(self, window: Window) -> None:
+        """Raise `Unfit` for a window that `extract` cannot take."""
+        ...
 
     def extract(self, windows: Sequence[Window]) -> Sequence[Observation]:
         """Return the features of `windows`, in their order."""

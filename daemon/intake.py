@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipelines.dead_letters import DeadLetter, dead_letter
+from pipelines.features import TooSlow, Unfit
 from pipelines.window import Window
 from pipelines.wire import CONTENT_TYPE_HEADER, InvalidRecord, Limits, Reason, check_clock, decode
 
@@ -29,10 +30,15 @@ class Sorted:
 
 
 def sort_records(
-    records: Iterable[Record], limits: Limits, home_of: Callable[[SensorKey], int | None]
+    records: Iterable[Record],
+    *,
+    limits: Limits,
+    check: Callable[[Window], None],
+    home_of: Callable[[SensorKey], int | None],
 ) -> Sorted:
-    """Decode `records`; `home_of` says in which partition a sensor's state lives, if in one.
+    """Decode `records` into windows that features can be had from.
 
+    `check` raises `Unfit` for others; `home_of` says in which partition a sensor's state lives.
     A function of its arguments, so that what was not committed is sorted the same again.
     """
     result = Sorted()
@@ -40,6 +46,7 @@ def sort_records(
     for record in records:
         try:
             window = _window(record, limits)
+            _check_fit(window, check)
             _check_home(window, record, home_of(window.key), homes)
         except InvalidRecord as error:
             result.dead_letters.append((record.partition, _letter(record, error)))
@@ -58,6 +65,15 @@ def _window(record: Record, limits: Limits) -> Window:
         window = decode(record.value, content_type=content_type, key=record.key, limits=limits)
     check_clock(window, record.timestamp_ms, limits)
     return window
+
+
+def _check_fit(window: Window, check: Callable[[Window], None]) -> None:
+    try:
+        check(window)
+    except TooSlow as error:
+        raise InvalidRecord(Reason.BAD_RATE, str(error)) from error
+    except Unfit as error:
+        raise InvalidRecord(Reason.BAD_COUNT, str(error)) from error
 
 
 def _check_home(

@@ -246,7 +246,12 @@ class Loop:
 
     def _judge(self, records: Sequence[Record]) -> Judged:
         with self._report.timing("decode"):
-            sorted_ = sort_records(records, self._policy.limits, self._holdings.home_of)
+            sorted_ = sort_records(
+                records,
+                limits=self._policy.limits,
+                check=self._parts.judge.check,
+                home_of=self._holdings.home_of,
+            )
         with self._report.timing("extract"):
             observations = self._parts.judge.extract(sorted_.windows)
         with self._report.timing("judge"):

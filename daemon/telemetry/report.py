@@ -137,7 +137,8 @@ class Report:
         self._metrics.alert_events.labels(event.transition, event.zone).inc()
         self._log.info(
             "alert_changed",
-            reason=f"{event.id} {event.transition}",
+            alert=event.id,
+            transition=str(event.transition),
             asset=event.asset,
             sensor=event.sensor,
             zone=str(event.zone),

@@ -19,7 +19,7 @@ from daemon.telemetry.report import Report
 from models.alerts import AlertEvent, Transition, Zone
 from models.judgement import Judgement, Status, Verdict
 from models.state import NEW_HOT, Cold, SensorState, with_row
-from pipelines.features import Observation
+from pipelines.features import Observation, TooShort
 from pipelines.quality import Quality
 from pipelines.window import SensorKey, Window
 
@@ -68,6 +68,10 @@ class CountingJudge:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+
+    def check(self, window: Window) -> None:
+        if window.samples.shape[1] < 64:
+            raise TooShort(f"{window.samples.shape[1]} samples, expected 64 or more")
 
     def extract(self, windows: Sequence[Window]) -> list[Observation]:
         return [observation(each) for each in windows]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from daemon.errors import Fatal, Fenced, Unavailable
@@ -224,6 +226,14 @@ def test_bad_records_are_dead_lettered_and_counted() -> None:
     assert bench.journal.kept.dead_letters == ["not_msgpack", "empty"]
     assert bench.journal.kept.offsets == {0: 3}
     assert bench.metric("bearingwatch_dead_letters_total", reason="empty") == 1
+
+
+def test_a_window_without_features_is_dead_lettered() -> None:
+    bench = Bench()
+    bench.feed(replace(window(0), samples=np.ones((1, 63), "<i2")), window(1))
+    bench.finish()
+    assert bench.journal.kept.dead_letters == ["bad_count"]
+    assert len(bench.series.losses) == 1
 
 
 def test_a_batch_of_bad_records_alone_moves_the_offset() -> None:

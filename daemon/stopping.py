@@ -1,0 +1,80 @@
+"""How the process ends: a first signal drains, a second forces; parts stop last in, first out."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import structlog
+
+from daemon.errors import ExitStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_log: Any = structlog.get_logger("bearingwatch.stopping")
+
+
+class Closable(Protocol):
+    """A part that holds something."""
+
+    def start(self) -> None:
+        """Take what is needed."""
+        ...
+
+    def close(self) -> None:
+        """Release it; may be called twice."""
+        ...
+
+
+class Stopping:
+    """Whether we were asked to stop."""
+
+    def __init__(self, force: Callable[[int], object] = os._exit) -> None:
+        self.requested = False
+        self._force = force
+
+    def __call__(self) -> bool:
+        """Return whether a stop was asked for."""
+        return self.requested
+
+    def on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """Ask for a stop; the second time end at once, as if killed: nothing half is committed."""
+        if self.requested:
+            self._force(ExitStatus.FATAL)
+        self.requested = True
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listen for signals inside the block."""
+        before = {number: signal.signal(number, self.on_signal) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class Started:
+    """Parts that were started, to be closed in reverse, also when starting fails half-way."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[str, Closable]] = []
+
+    def start(self, name: str, part: Closable) -> None:
+        """Start a part; it will be closed even if that fails, since it may hold something."""
+        self._parts.append((name, part))
+        part.start()
+
+    def close(self) -> None:
+        """Close all, last in first out; one that fails does not keep the others."""
+        while self._parts:
+            name, part = self._parts.pop()
+            try:
+                part.close()
+            except Exception as error:  # the others must still be closed
+                _log.warning("closing_failed", part=name, reason=str(error))

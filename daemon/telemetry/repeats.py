@@ -1,0 +1,86 @@
+"""Keeps one line of many equal ones, with a count of the rest."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, MutableMapping
+
+KNOWN_AT_MOST: Final = 1024
+"""Distinct lines that are remembered; the one not seen for longest is forgotten first."""
+
+_TOLD_APART_BY: Final = ("event", "reason", "alert", "transition")
+
+
+class Repeats:
+    """Says of each line whether it is due, and how many were left out before it."""
+
+    def __init__(
+        self,
+        every_s: float,
+        monotonic: Callable[[], float],
+        suppressed: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._every_s = every_s
+        self._monotonic = monotonic
+        self._suppressed = suppressed
+        self._known: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
+
+    def admit(self, line: Hashable) -> int | None:
+        """Return how many equal lines were left out since the last one, or None to leave it out."""
+        now = self._monotonic()
+        written_at, left_out = self._known.pop(line, (None, 0))
+        if written_at is None or now - written_at >= self._every_s:
+            self._remember(line, now, 0)
+            return left_out
+        self._remember(line, written_at, left_out + 1)
+        self._suppressed()
+        return None
+
+    def _remember(self, line: Hashable, written_at: float, left_out: int) -> None:
+        self._known[line] = (written_at, left_out)
+        if len(self._known) > KNOWN_AT_MOST:
+            self._known.popitem(last=False)
+
+
+class RepeatProcessor:
+    """Applies `Repeats` to our own events."""
+
+    def __init__(self, repeats: Repeats) -> None:
+        self._repeats = repeats
+
+    def __call__(
+        self, _logger: Any, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """Add `suppressed`, or drop the event."""
+        left_out = self._repeats.admit(tuple(str(event.get(name)) for name in _TOLD_APART_BY))
+        if left_out is None:
+            raise structlog.DropEvent
+        if left_out:
+            event["suppressed"] = left_out
+        return event
+
+
+class RepeatFilter(logging.Filter):
+    """Applies `Repeats` to the lines of libraries, told apart by logger and template.
+
+    With a broker away kafka-python writes eleven lines a second.
+    """
+
+    def __init__(self, repeats: Repeats) -> None:
+        super().__init__()
+        self._repeats = repeats
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let our own lines pass: they were counted before."""
+        if hasattr(record, "_from_structlog"):
+            return True
+        left_out = self._repeats.admit((record.name, record.levelno, str(record.msg)))
+        if left_out:
+            record.suppressed = left_out
+        return left_out is not None
