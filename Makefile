@@ -89,7 +89,7 @@ bench:  ## list the benchmarks
 	@for file in benchmarks/*.py benchmarks/*/__main__.py; do \
 		test -f $$file || continue; \
 		case $$file in */__init__.py) continue;; esac; \
-		printf '%-40s %s\n' $$file "$$(sed -n '1s/^"""\(.*\)/\1/p' $$file)"; \
+		printf '%-40s %s\n' $$file "$$(sed -n '1s/"""//gp' $$file)"; \
 	done
 
 clean:  ## remove .venv and what tools left; the built servers stay in their cache
