@@ -41,7 +41,6 @@ def dead_letter(
     key: bytes | None,
     reason: str,
     detail: str,
-    *,
     topic: str,
     partition: int,
     offset: int,

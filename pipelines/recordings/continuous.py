@@ -1,0 +1,118 @@
+"""One long signal cut into windows, back to back; what CSV, WAV and Parquet share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.recordings.recording import (
+    DEFAULT_START,
+    NS_PER_S,
+    Declared,
+    RecordingError,
+    nanoseconds,
+    valid_name,
+)
+from pipelines.window import SensorKey, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What all windows of one continuous signal share; `rows` is the length of a window."""
+
+    path: Path
+    key: SensorKey
+    axes: tuple[str, ...]
+    sample_rate_hz: float
+    unit: str
+    scale: float
+    declared: Declared
+
+    @property
+    def rows(self) -> int:
+        """Samples of one axis in one window."""
+        return max(1, round(self.declared.window_s * self.sample_rate_hz))
+
+    def cut(self, blocks: Iterator[NDArray[Any]]) -> Iterator[Window]:
+        """Cut blocks of any length, shape (rows, axes), into windows.
+
+        What is left at the end is dropped; raises `RecordingError` where that is everything.
+        """
+        held: list[NDArray[Any]] = []
+        available = index = 0
+        for block in blocks:
+            held.append(block)
+            available += len(block)
+            if available < self.rows:
+                continue
+            joined = np.concatenate(held)
+            whole = available // self.rows
+            for i in range(whole):
+                yield self._window(joined[i * self.rows : (i + 1) * self.rows], index + i)
+            index += whole
+            held = [joined[whole * self.rows :]]
+            available -= whole * self.rows
+        if index == 0:
+            raise RecordingError(
+                self.path,
+                f"{available} samples are less than one window of {self.declared.window_s:g} s; "
+                "declare a shorter window_s",
+            )
+
+    def _window(self, rows: NDArray[Any], index: int) -> Window:
+        start_ns = self.declared.start_ns
+        first_ns = nanoseconds(DEFAULT_START) if start_ns is None else start_ns
+        return Window(
+            asset=self.key.asset,
+            sensor=self.key.sensor,
+            axes=self.axes,
+            start_ns=first_ns + round(index * self.rows * NS_PER_S / self.sample_rate_hz),
+            sample_rate_hz=self.sample_rate_hz,
+            unit=self.unit,
+            samples=np.ascontiguousarray(rows.T),
+            scale=self.scale,
+            rpm=self.declared.rpm,
+            load=self.declared.load,
+        )
+
+
+def key_of(path: Path, declared: Declared) -> SensorKey:
+    """Return the sensor: declared, else from a name like `asset__sensor.csv` or `asset.csv`."""
+    asset, _, sensor = path.stem.partition("__")
+    return SensorKey(
+        declared.asset or valid_name(asset), declared.sensor or valid_name(sensor or "signal")
+    )
+
+
+def axes_of(path: Path, declared: Declared, names: list[str]) -> tuple[str, ...]:
+    """Return the axes: declared, else the columns' own names."""
+    axes = declared.axes or tuple(valid_name(name) for name in names)
+    if len(axes) != len(names):
+        raise RecordingError(path, f"{len(axes)} axes declared for {len(names)} channels")
+    if len(set(axes)) != len(axes) or len(axes) > 8:
+        raise RecordingError(
+            path, f"channels {', '.join(axes)}: up to 8 different ones; declare columns or axes"
+        )
+    return axes
+
+
+def unnamed(channels: int) -> list[str]:
+    """Return names for channels that have none."""
+    return ["x"] if channels == 1 else [f"channel{i + 1}" for i in range(channels)]
+
+
+def chosen(path: Path, declared: Declared, names: list[str]) -> list[str]:
+    """Return the columns to read, all unless declared."""
+    wanted = list(declared.columns or names)
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise RecordingError(path, f"no column {missing[0]!r}; it has {', '.join(names)}")
+    return wanted

@@ -1,0 +1,201 @@
+"""Our `.npz` layouts: snapshots in one array `x` (snapshots, samples, channels) of integers.
+
+With `scale_g` and `t_s` it is a FEMTO bearing, whose channels are axes of one sensor; with
+`scale` and `t_unix` it is an IMS test, whose channels are sensors of one axis. The array is
+streamed out of the archive snapshot by snapshot, never loaded whole.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from pipelines.recordings.recording import (
+    DEFAULT_START,
+    Declared,
+    Recording,
+    RecordingError,
+    nanoseconds,
+    valid_name,
+)
+from pipelines.window import DTYPES, SensorKey, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_BROKEN: Final = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+_FEMTO: Final = frozenset({"x", "scale_g", "t_s", "fs_hz", "channels"})
+_IMS: Final = frozenset({"x", "scale", "t_unix", "fs_hz"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """Shape (snapshots, samples, channels) and dtype of `x`, read without its data."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sensor:
+    """Which channels of a snapshot belong to one sensor."""
+
+    name: str
+    axes: tuple[str, ...]
+    channels: slice
+
+
+def open_npz(path: Path, declared: Declared) -> Recording:
+    """Open a FEMTO or IMS archive."""
+    try:
+        header, arrays = _look_into(path)
+    except _BROKEN as error:
+        raise RecordingError(path, f"broken .npz: {error}; copy it again") from error
+    names = arrays.keys() | {"x"}
+    if names >= _FEMTO:
+        return _open(path, declared, header, arrays, _femto_sensors(arrays, declared))
+    if names >= _IMS:
+        return _open(path, declared, header, arrays, _ims_sensors(header, declared))
+    raise RecordingError(
+        path,
+        f"unknown .npz layout with {', '.join(sorted(names))}; expected "
+        f"{', '.join(sorted(_FEMTO))} or {', '.join(sorted(_IMS))}",
+    )
+
+
+def _look_into(path: Path) -> tuple[_Header, dict[str, NDArray[Any]]]:
+    with zipfile.ZipFile(path) as archive, archive.open("x.npy") as stream:
+        header = _read_header(stream)
+    with np.load(path, allow_pickle=False) as archive_of_arrays:
+        small = {n: archive_of_arrays[n] for n in archive_of_arrays.files if n != "x"}
+    return header, small
+
+
+def _read_header(stream: IO[bytes]) -> _Header:
+    version = np.lib.format.read_magic(stream)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, fortran_order, dtype = read(stream)
+    if fortran_order or len(shape) != 3 or dtype.str[1:] not in DTYPES:
+        raise ValueError(f"x is {dtype} {shape}, expected {DTYPES} (snapshots, samples, channels)")
+    return _Header(shape, dtype)
+
+
+def _femto_sensors(arrays: dict[str, NDArray[Any]], declared: Declared) -> list[_Sensor]:
+    axes = declared.axes or tuple(str(name) for name in arrays["channels"])
+    return [_Sensor(declared.sensor or "bearing", axes, slice(None))]
+
+
+def _ims_sensors(header: _Header, declared: Declared) -> list[_Sensor]:
+    prefix = declared.sensor or "bearing"
+    axes = declared.axes or ("x",)
+    return [_Sensor(f"{prefix}{i + 1}", axes, slice(i, i + 1)) for i in range(header.shape[2])]
+
+
+def _open(
+    path: Path,
+    declared: Declared,
+    header: _Header,
+    arrays: dict[str, NDArray[Any]],
+    sensors: list[_Sensor],
+) -> Recording:
+    snapshots, _, channels = header.shape
+    if len(sensors) == 1 and len(sensors[0].axes) != channels:
+        raise RecordingError(path, f"{len(sensors[0].axes)} axes for {channels} channels")
+    starts = _starts(path, declared, arrays, snapshots)
+    ims = "t_unix" in arrays
+    asset = declared.asset or valid_name(f"ims-{path.stem}" if ims else path.stem)
+    telling = _Telling(
+        asset=asset,
+        # An IMS file does not say; see docs/recordings.md on why volts.
+        unit=declared.unit or ("V" if ims else "g"),
+        sample_rate_hz=declared.sample_rate_hz or float(arrays["fs_hz"]),
+        scale=declared.scale or float(arrays["scale" if ims else "scale_g"]),
+        rpm=_number(declared.rpm, arrays, "rpm"),
+        load=_number(declared.load, arrays, "load_n"),
+    )
+    return Recording(
+        path=path,
+        sensors=tuple(SensorKey(asset, sensor.name) for sensor in sensors),
+        length=snapshots * len(sensors),
+        read=partial(_windows, path, header, starts, sensors, telling),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """What all windows of an archive share."""
+
+    asset: str
+    unit: str
+    sample_rate_hz: float
+    scale: float
+    rpm: float | None
+    load: float | None
+
+
+def _number(told: float | None, arrays: dict[str, NDArray[Any]], name: str) -> float | None:
+    if told is not None:
+        return told
+    return float(arrays[name]) if name in arrays else None
+
+
+def _starts(
+    path: Path, declared: Declared, arrays: dict[str, NDArray[Any]], snapshots: int
+) -> list[int]:
+    """Return the start of each snapshot in ns."""
+    absolute = "t_unix" in arrays
+    times = arrays["t_unix" if absolute else "t_s"]
+    if times.shape != (snapshots,) or not (np.diff(times) > 0).all():
+        raise RecordingError(path, f"expected {snapshots} increasing times, one a snapshot")
+    first = nanoseconds(DEFAULT_START)
+    if absolute:
+        first = round(float(times[0]) * 1e6) * 1000
+    first = first if declared.start_ns is None else declared.start_ns
+    return [first + round(float(t - times[0]) * 1e6) * 1000 for t in times]
+
+
+def _windows(
+    path: Path,
+    header: _Header,
+    starts: list[int],
+    sensors: list[_Sensor],
+    telling: _Telling,
+) -> Iterator[Window]:
+    for index, snapshot in enumerate(_snapshots(path, header)):
+        for sensor in sensors:
+            yield Window(
+                asset=telling.asset,
+                sensor=sensor.name,
+                axes=sensor.axes,
+                start_ns=starts[index],
+                sample_rate_hz=telling.sample_rate_hz,
+                unit=telling.unit,
+                samples=np.ascontiguousarray(snapshot[:, sensor.channels].T),
+                scale=telling.scale,
+                rpm=telling.rpm,
+                load=telling.load,
+            )
+
+
+def _snapshots(path: Path, header: _Header) -> Iterator[NDArray[Any]]:
+    """Yield each snapshot, shape (samples, channels)."""
+    snapshots, *shape = header.shape
+    size = int(np.prod(shape)) * header.dtype.itemsize
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("x.npy") as stream:
+            _read_header(stream)
+            for _ in range(snapshots):
+                yield np.frombuffer(stream.read(size), header.dtype).reshape(shape)
+    except _BROKEN as error:
+        raise RecordingError(path, f"broken .npz: {error}; copy it again") from error

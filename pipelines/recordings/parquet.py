@@ -1,0 +1,79 @@
+"""Parquet: a row a sample, a column a channel. Needs the `parquet` extra."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.recordings.continuous import Signal, axes_of, chosen, key_of
+from pipelines.recordings.recording import (
+    Declared,
+    Recording,
+    RecordingError,
+    need_sample_rate,
+    need_unit,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from pipelines.window import Window
+
+
+def open_parquet(path: Path, declared: Declared) -> Recording:
+    """Open a Parquet file; rate and unit must be declared."""
+    with _parquet_file(path) as file:
+        names, rows = list(file.schema_arrow.names), int(file.metadata.num_rows)
+    wanted = chosen(path, declared, names)
+    signal = Signal(
+        path=path,
+        key=key_of(path, declared),
+        axes=axes_of(path, declared, wanted),
+        sample_rate_hz=need_sample_rate(path, declared),
+        unit=need_unit(path, declared),
+        scale=declared.scale or 1.0,
+        declared=declared,
+    )
+
+    def read() -> Iterator[Window]:
+        return signal.cut(_blocks(path, wanted, signal.rows))
+
+    return Recording(path, (signal.key,), rows // signal.rows, read)
+
+
+def _parquet_file(path: Path) -> Any:
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ImportError as error:
+        raise RecordingError(path, "needs pyarrow; install bearingwatch[parquet]") from error
+    try:
+        return ParquetFile(path)
+    except (OSError, ArrowException) as error:
+        raise RecordingError(path, f"cannot be read as Parquet: {error}") from error
+
+
+def _blocks(path: Path, columns: list[str], rows: int) -> Iterator[NDArray[Any]]:
+    """Yield blocks, shape (rows, columns); int16 and int32 are kept, other numbers are float32."""
+    first = 0
+    with _parquet_file(path) as file:
+        for batch in file.iter_batches(batch_size=rows, columns=columns):
+            channels = [batch.column(name).to_numpy(zero_copy_only=False) for name in columns]
+            block = np.stack(channels, axis=1)
+            yield _stored(path, block, first)
+            first += len(block)
+
+
+def _stored(path: Path, block: NDArray[Any], first: int) -> NDArray[Any]:
+    if block.dtype in (np.int16, np.int32):
+        return block
+    if block.dtype.kind not in "iuf":
+        raise RecordingError(path, f"columns are {block.dtype}, expected numbers; declare columns")
+    if not np.isfinite(block).all():
+        row = first + int(np.argmin(np.isfinite(block).all(axis=1)))
+        raise RecordingError(path, f"row {row} holds no finite number")
+    return block.astype("<f4")

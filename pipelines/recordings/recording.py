@@ -1,0 +1,117 @@
+"""The contract's types: what is declared of a recording, the recording, and its error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from pipelines.window import SensorKey, Window
+
+DEFAULT_START: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Start of a recording that carries no date and for which none was declared."""
+
+NS_PER_S: Final = 1_000_000_000
+
+
+class RecordingError(ValueError):
+    """A file that cannot be read as a recording: which, where in it, and what to do."""
+
+    def __init__(self, path: Path, problem: str, line: int | None = None) -> None:
+        place = str(path) if line is None else f"{path}, line {line}"
+        super().__init__(f"{place}: {problem}")
+        self.path = path
+        self.line = line
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the caller knows of a recording; it goes before what file or layout say."""
+
+    asset: str | None = None
+    sensor: str | None = None
+    axes: tuple[str, ...] | None = None
+    """Names of the channels, in their order in the file."""
+    columns: tuple[str, ...] | None = None
+    """Columns to read from CSV or Parquet; all where not declared."""
+    sample_rate_hz: float | None = None
+    unit: Literal["g", "m/s2", "mm/s", "V"] | None = None
+    scale: float | None = None
+    """Physical value of one count."""
+    start: datetime | None = None
+    """Time of the first sample; one without a zone is taken as UTC."""
+    window_s: float = 1.0
+    """Length of the windows that one continuous signal is cut into."""
+    rpm: float | None = None
+    load: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no recording can have."""
+        for name in ("sample_rate_hz", "scale", "window_s"):
+            number = getattr(self, name)
+            if number is not None and not 0.0 < number < float("inf"):
+                raise ValueError(f"{name} must be positive, got {number}")
+
+    @property
+    def start_ns(self) -> int | None:
+        """`start` in ns since the epoch."""
+        return None if self.start is None else nanoseconds(self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Windows of one or more sensors that lie in a file or folder.
+
+    `length` counts the windows of all sensors; None where only reading tells. Each iteration
+    opens the files anew, reads as it goes and may raise `RecordingError`.
+    """
+
+    path: Path
+    sensors: tuple[SensorKey, ...]
+    length: int | None
+    read: Callable[[], Iterator[Window]]
+
+    def __iter__(self) -> Iterator[Window]:
+        return self.read()
+
+    @property
+    def length_known(self) -> bool:
+        """Whether `length` is known before reading."""
+        return self.length is not None
+
+
+def declare(**fields: Any) -> Declared:
+    """Return `Declared`, its fields checked; raises ValueError naming a wrong one."""
+    return msgspec.convert(fields, Declared)
+
+
+def nanoseconds(time: datetime) -> int:
+    """Return ns since the epoch; exact, which `timestamp()` is not."""
+    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
+    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * 1_000
+
+
+def valid_name(text: str) -> str:
+    """Return a file's name as an identifier of the wire format."""
+    return re.sub(r"[^\w.:\-]+", "-", text).strip("-")[:64] or "recording"
+
+
+def need_unit(path: Path, declared: Declared) -> str:
+    """Return the declared unit; a file's numbers do not tell."""
+    if declared.unit is None:
+        raise RecordingError(
+            path, "the file does not say its unit; declare unit (g, m/s2, mm/s or V)"
+        )
+    return declared.unit
+
+
+def need_sample_rate(path: Path, declared: Declared) -> float:
+    """Return the declared sample rate in Hz."""
+    if declared.sample_rate_hz is None:
+        raise RecordingError(path, "the file does not say its sample rate; declare sample_rate_hz")
+    return declared.sample_rate_hz

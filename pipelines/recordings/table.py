@@ -1,0 +1,110 @@
+"""Numbers from delimited text, and the line that is to blame where there are none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from pipelines.recordings.recording import RecordingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_SEPARATORS: Final = ("\t", ";", ",")
+
+
+def read_table(path: Path, *, columns: int, separator: str | None = None) -> NDArray[np.float64]:
+    """Return a whole file without header, shape (rows, columns).
+
+    Raises `RecordingError` with the first line that has not `columns` finite numbers.
+    """
+    separator = separator or separator_of(first_line(path))
+    try:
+        frame = pd.read_csv(path, sep=separator, header=None, dtype=np.float64)
+        numbers = frame.to_numpy()
+    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise broken_line(path, separator, columns, error) from error
+    if numbers.shape[1] != columns or not np.isfinite(numbers).all():
+        raise broken_line(path, separator, columns)
+    return numbers
+
+
+def read_blocks(
+    path: Path, *, separator: str, header: bool, columns: list[int], rows: int
+) -> Iterator[NDArray[Any]]:
+    """Yield blocks of up to `rows` rows, shape (rows, columns), float32, in the order asked for."""
+    width = len(first_line(path).split(separator))
+    # Other columns are read too, as text, so that a line of another width is noticed.
+    kinds = {column: np.float32 if column in columns else str for column in range(width)}
+    try:
+        with pd.read_csv(
+            path, sep=separator, header=None, skiprows=int(header), dtype=kinds, chunksize=rows,
+        ) as chunks:  # fmt: skip
+            for chunk in chunks:
+                block = chunk.iloc[:, columns].to_numpy(np.float32)
+                if chunk.shape[1] != width or not np.isfinite(block).all():
+                    raise broken_line(path, separator, width, header=header, columns=columns)
+                yield block
+    except RecordingError:
+        raise
+    except (OSError, ValueError) as error:
+        raise broken_line(path, separator, width, error, header=header, columns=columns) from error
+
+
+def first_line(path: Path) -> str:
+    """Return the first line; raises `RecordingError` for an empty file."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as lines:
+            line = lines.readline().strip("\r\n")
+    except OSError as error:
+        raise RecordingError(path, f"cannot be read: {error.strerror}") from error
+    if not line.strip():
+        raise RecordingError(path, "starts with no numbers; is the file empty?", line=1)
+    return line
+
+
+def separator_of(line: str) -> str:
+    """Return tabulator, semicolon or comma, whichever the line has."""
+    return next((separator for separator in _SEPARATORS if separator in line), ",")
+
+
+def is_number(field: str) -> bool:
+    """Whether a field is a finite number."""
+    try:
+        return bool(np.isfinite(float(field)))
+    except ValueError:
+        return False
+
+
+def broken_line(
+    path: Path,
+    separator: str,
+    width: int,
+    cause: Exception | None = None,
+    *,
+    header: bool = False,
+    columns: list[int] | None = None,
+) -> RecordingError:
+    """Look for the first line that is to blame; slow, and only done once something is wrong."""
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            fields = line.strip("\r\n").split(separator)
+            if not line.strip() or (header and number == 1):
+                continue
+            problem = _problem(fields, width, columns or list(range(width)))
+            if problem:
+                return RecordingError(path, f"{problem}; repair the line or copy the file again",
+                                      line=number)  # fmt: skip
+    return RecordingError(path, f"cannot be read as numbers: {cause}")
+
+
+def _problem(fields: list[str], width: int, columns: list[int]) -> str | None:
+    if len(fields) != width:
+        return f"{len(fields)} fields, expected {width}"
+    bad = [fields[column] for column in columns if not is_number(fields[column])]
+    return f"{bad[0][:40]!r} is no finite number" if bad else None

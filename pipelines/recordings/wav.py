@@ -1,0 +1,71 @@
+"""WAV: integer or float samples with their rate; the unit of a count must be declared."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.io import wavfile
+
+from pipelines.recordings.continuous import Signal, axes_of, key_of, unnamed
+from pipelines.recordings.recording import Declared, Recording, RecordingError, need_unit
+from pipelines.window import DTYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from pipelines.window import Window
+
+
+def open_wav(path: Path, declared: Declared) -> Recording:
+    """Open a WAV file; 16, 24 and 32 bit integers and 32 bit floats keep their type."""
+    rate, samples = _read(path)
+    signal = Signal(
+        path=path,
+        key=key_of(path, declared),
+        axes=axes_of(path, declared, unnamed(samples.shape[1])),
+        sample_rate_hz=declared.sample_rate_hz or float(rate),
+        unit=need_unit(path, declared),
+        scale=_scale(path, declared, samples),
+        declared=declared,
+    )
+
+    def read() -> Iterator[Window]:
+        _, again = _read(path)
+        return signal.cut(again[i : i + signal.rows] for i in range(0, len(again), signal.rows))
+
+    return Recording(path, (signal.key,), len(samples) // signal.rows, read)
+
+
+def _read(path: Path) -> tuple[int, NDArray[Any]]:
+    """Return rate and samples, shape (rows, channels), mapped from the file where it can be."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", wavfile.WavFileWarning)  # unknown chunks are no concern
+        try:
+            rate, samples = _mapped(path)
+        except (OSError, ValueError, EOFError) as error:
+            raise RecordingError(path, f"cannot be read as WAV: {error}") from error
+    if samples.dtype.str[1:] not in DTYPES:
+        raise RecordingError(
+            path, f"samples are {samples.dtype}; save as 16, 24 or 32 bit PCM or 32 bit float"
+        )
+    return rate, samples[:, np.newaxis] if samples.ndim == 1 else samples
+
+
+def _mapped(path: Path) -> tuple[int, NDArray[Any]]:
+    try:
+        return wavfile.read(path, mmap=True)
+    except ValueError:  # 24 bit cannot be mapped
+        return wavfile.read(path)
+
+
+def _scale(path: Path, declared: Declared, samples: NDArray[Any]) -> float:
+    if declared.scale is None and samples.dtype.kind == "i":
+        raise RecordingError(
+            path, "integer samples; declare scale, the physical value of one count"
+        )
+    return declared.scale or 1.0

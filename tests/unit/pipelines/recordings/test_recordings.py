@@ -1,0 +1,447 @@
+"""What holds for every reader, the layouts' own rules, and what a broken file is told."""
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from numpy.typing import NDArray
+from scipy.io import wavfile
+
+from pipelines import wire
+from pipelines.recordings import (
+    Declared,
+    Recording,
+    RecordingError,
+    declare,
+    discover,
+    in_time_order,
+    open_recording,
+)
+from pipelines.recordings.recording import nanoseconds
+from pipelines.window import SensorKey
+
+RATE = 1000.0
+DECLARED = Declared(sample_rate_hz=RATE, unit="g", window_s=0.1)
+SECOND_NS = 1_000_000_000
+
+
+def noise(rows: int, columns: int) -> NDArray[np.int16]:
+    return np.random.default_rng(7).integers(-5000, 5000, (rows, columns)).astype("<i2")
+
+
+# ---- one small recording of each kind --------------------------------------------------------
+
+
+def make_femto_npz(folder: Path, **changes: Any) -> Path:
+    arrays = {
+        "x": noise(3 * 40, 2).reshape(3, 40, 2),
+        "scale_g": 0.001,
+        "t_s": np.array([0.0, 10.0, 20.0]),
+        "fs_hz": 25_600.0,
+        "rpm": 1800.0,
+        "load_n": 4000.0,
+        "channels": np.array(["horizontal", "vertical"]),
+    }
+    path = folder / "Bearing1_1.npz"
+    told = {name: value for name, value in (arrays | changes).items() if value is not None}
+    np.savez_compressed(path, **told)  # type: ignore[arg-type]
+    return path
+
+
+def make_ims_npz(folder: Path) -> Path:
+    path = folder / "test2.npz"
+    x = noise(2 * 50, 4).reshape(2, 50, 4)
+    times = np.array([1_076_581_959.0, 1_076_582_559.0])
+    np.savez_compressed(path, x=x, scale=0.001, t_unix=times, fs_hz=20_480.0, rpm=2000.0)
+    return path
+
+
+def write_snapshot(path: Path, rows: NDArray[Any], separator: str) -> None:
+    np.savetxt(path, rows, fmt="%g", delimiter=separator)
+
+
+def make_ims_folder(folder: Path, columns: int = 4) -> Path:
+    test = folder / "2nd_test"
+    test.mkdir()
+    for minute in (32, 42):
+        write_snapshot(test / f"2004.02.12.10.{minute}.39", noise(20_480, columns) / 1000, "\t")
+    return test
+
+
+def femto_rows(hour: int, minute: int, second: int) -> NDArray[np.float64]:
+    times = np.tile([hour, minute, second, 65_664.0], (2560, 1))
+    return np.hstack([times, noise(2560, 2) / 1000])
+
+
+def make_femto_folder(folder: Path) -> Path:
+    bearing = folder / "Bearing2_1"
+    bearing.mkdir()
+    write_snapshot(bearing / "acc_00001.csv", femto_rows(23, 59, 49), ",")
+    write_snapshot(bearing / "acc_00002.csv", femto_rows(23, 59, 59), ";")
+    write_snapshot(bearing / "acc_00004.csv", femto_rows(0, 0, 19), ",")
+    (bearing / "temp_00001.csv").write_text("23,59,49,0,71.2\n")
+    return bearing
+
+
+def make_csv(folder: Path) -> Path:
+    path = folder / "pump 7__drive end.csv"
+    np.savetxt(path, noise(250, 2), fmt="%d", delimiter=",", header="radial,axial", comments="")
+    return path
+
+
+def make_bare_csv(folder: Path) -> Path:
+    path = folder / "bare.txt"
+    np.savetxt(path, noise(250, 1), fmt="%d")
+    return path
+
+
+def make_wav(folder: Path) -> Path:
+    path = folder / "fan.wav"
+    wavfile.write(path, int(RATE), noise(250, 2))
+    return path
+
+
+def make_parquet(folder: Path) -> Path:
+    path = folder / "gear.parquet"
+    data = noise(250, 2)
+    pq.write_table(pa.table({"x": data[:, 0], "y": data[:, 1]}), path, row_group_size=70)
+    return path
+
+
+KINDS: dict[str, Callable[[Path], Path]] = {
+    "femto npz": make_femto_npz,
+    "ims npz": make_ims_npz,
+    "ims folder": make_ims_folder,
+    "femto folder": make_femto_folder,
+    "csv": make_csv,
+    "bare csv": make_bare_csv,
+    "wav": make_wav,
+    "parquet": make_parquet,
+}
+
+
+# ---- the contract ----------------------------------------------------------------------------
+
+
+@pytest.fixture(params=KINDS)
+def recording(request: pytest.FixtureRequest, tmp_path: Path) -> Recording:
+    return open_recording(KINDS[request.param](tmp_path), DECLARED, scale=0.001)
+
+
+def test_windows_are_of_the_sensors_told_before(recording: Recording) -> None:
+    assert {window.key for window in recording} == set(recording.sensors)
+
+
+def test_the_length_is_told_or_unknown(recording: Recording) -> None:
+    assert recording.length_known is (recording.length is not None)
+    assert recording.length in {None, len(list(recording.read()))}
+
+
+def test_windows_come_in_order_of_time(recording: Recording) -> None:
+    windows = sorted(recording, key=lambda window: window.sensor)
+    for _, group in itertools.groupby(windows, key=lambda window: window.key):
+        starts = [window.start_ns for window in group]
+        assert starts == sorted(set(starts))
+    starts = [window.start_ns for window in recording]
+    assert starts == sorted(starts)
+
+
+def test_a_recording_may_be_read_again(recording: Recording) -> None:
+    first, second = (
+        [(window.start_ns, window.samples.tobytes()) for window in recording] for _ in range(2)
+    )
+    assert first == second
+
+
+def test_windows_fit_the_wire(recording: Recording) -> None:
+    for window in recording:
+        np.testing.assert_array_equal(wire.decode(wire.encode(window)).samples, window.samples)
+
+
+def test_declarations_go_before_what_the_file_says(recording: Recording) -> None:
+    other = open_recording(
+        recording.path,
+        DECLARED,
+        scale=0.5,
+        asset="other",
+        start=datetime(2020, 1, 1, tzinfo=UTC),
+        rpm=900.0,
+    )
+    window = next(iter(other))
+    assert (window.asset, window.scale, window.rpm) == ("other", 0.5, 900.0)
+    assert window.start_ns == nanoseconds(datetime(2020, 1, 1, tzinfo=UTC))
+
+
+# ---- layouts ---------------------------------------------------------------------------------
+
+
+def test_a_femto_archive_is_one_sensor_with_two_axes(tmp_path: Path) -> None:
+    recording = open_recording(make_femto_npz(tmp_path))
+    windows = list(recording)
+    assert recording.sensors == (SensorKey("Bearing1_1", "bearing"),)
+    assert windows[0].axes == ("horizontal", "vertical")
+    assert (windows[0].unit, windows[0].scale, windows[0].rpm) == ("g", 0.001, 1800.0)
+    assert windows[0].load == 4000.0
+    assert windows[1].start_ns - windows[0].start_ns == 10 * SECOND_NS
+    stored = noise(3 * 40, 2).reshape(3, 40, 2)
+    np.testing.assert_array_equal(windows[2].samples, stored[2].T)
+    assert windows[2].samples.dtype == np.dtype("<i2")
+
+
+def test_an_ims_archive_is_four_sensors(tmp_path: Path) -> None:
+    recording = open_recording(make_ims_npz(tmp_path))
+    windows = list(recording)
+    assert [str(key) for key in recording.sensors] == [
+        f"ims-test2/bearing{number}" for number in (1, 2, 3, 4)
+    ]
+    assert windows[4].start_ns == 1_076_582_559 * SECOND_NS
+    stored = noise(2 * 50, 4).reshape(2, 50, 4)
+    np.testing.assert_array_equal(windows[6].samples, stored[1, :, 2][np.newaxis])
+
+
+def test_an_ims_folder_takes_its_times_from_the_names(tmp_path: Path) -> None:
+    windows = list(open_recording(make_ims_folder(tmp_path)))
+    assert windows[0].start_ns == 1_076_581_959 * SECOND_NS
+    assert windows[4].start_ns == 1_076_582_559 * SECOND_NS
+    expected = (noise(20_480, 4)[:, 1] / 1000).astype("<f4")
+    np.testing.assert_array_equal(windows[1].samples[0], expected)
+
+
+def test_ims_test_1_has_two_axes_a_bearing(tmp_path: Path) -> None:
+    window = next(iter(open_recording(make_ims_folder(tmp_path, columns=8))))
+    assert window.axes == ("x", "y")
+    assert window.samples.shape == (2, 20_480)
+
+
+def test_a_femto_folder_goes_over_midnight_and_missing_files(tmp_path: Path) -> None:
+    windows = list(open_recording(make_femto_folder(tmp_path)))
+    steps = [b.start_ns - a.start_ns for a, b in itertools.pairwise(windows)]
+    assert steps == [10 * SECOND_NS, 20 * SECOND_NS]
+    assert (windows[0].rpm, windows[0].load) == (1650.0, 4200.0)
+    np.testing.assert_array_equal(windows[1].samples, (noise(2560, 2) / 1000).astype("<f4").T)
+
+
+def test_csv_columns_are_axes_and_the_name_is_the_sensor(tmp_path: Path) -> None:
+    windows = list(open_recording(make_csv(tmp_path), DECLARED))
+    assert str(windows[0].key) == "pump-7/drive-end"
+    assert windows[0].axes == ("radial", "axial")
+    assert [window.samples.shape for window in windows] == [(2, 100)] * 2
+    assert windows[1].start_ns - windows[0].start_ns == SECOND_NS // 10
+    np.testing.assert_array_equal(windows[1].samples, noise(250, 2)[100:200].T)
+
+
+@pytest.mark.parametrize("make", [make_csv, make_parquet])
+def test_declared_columns_come_in_the_declared_order(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    path = make(tmp_path)
+    names = next(iter(open_recording(path, DECLARED))).axes
+    window = next(iter(open_recording(path, DECLARED, columns=names[::-1])))
+    assert window.axes == names[::-1]
+    np.testing.assert_array_equal(window.samples[0], noise(250, 2)[:100, 1])
+
+
+@pytest.mark.parametrize("make", [make_wav, make_parquet])
+def test_integers_keep_their_type(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    recording = open_recording(make(tmp_path), DECLARED, scale=0.01)
+    windows = list(recording)
+    assert recording.length == 2
+    np.testing.assert_array_equal(windows[1].samples, noise(250, 2)[100:200].T)
+    assert windows[0].samples.dtype == np.dtype("<i2")
+    assert windows[0].scale == 0.01
+
+
+# ---- what must be declared, and what is broken -----------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_rate_is_never_guessed(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(RecordingError, match="declare sample_rate_hz"):
+        open_recording(KINDS[kind](tmp_path), unit="g")
+
+
+@pytest.mark.parametrize("kind", ["csv", "wav", "parquet"])
+def test_a_unit_is_never_guessed(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(RecordingError, match="declare unit"):
+        open_recording(KINDS[kind](tmp_path), sample_rate_hz=RATE)
+
+
+def test_the_worth_of_a_wav_count_is_never_guessed(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="declare scale"):
+        open_recording(make_wav(tmp_path), unit="g")
+
+
+def spoil(path: Path, line: int, text: str) -> None:
+    lines = path.read_text().splitlines()
+    lines[line - 1] = text
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("text", ["1,abc", "1", "1,2,3", "1,", "1,inf"])
+def test_a_broken_csv_line_is_named(tmp_path: Path, text: str) -> None:
+    path = make_csv(tmp_path)
+    spoil(path, 42, text)
+    with pytest.raises(RecordingError, match=r"pump 7__drive end\.csv, line 42: ") as caught:
+        list(open_recording(path, DECLARED))
+    assert caught.value.line == 42
+
+
+@pytest.mark.parametrize("text", ["0\t0\t0", "0\t0\t0\tx", "\x00\x01"])
+def test_a_broken_ims_line_is_named(tmp_path: Path, text: str) -> None:
+    folder = make_ims_folder(tmp_path)
+    spoil(folder / "2004.02.12.10.42.39", 7, text)
+    with pytest.raises(RecordingError, match=r"10\.42\.39, line 7: "):
+        list(open_recording(folder))
+
+
+def test_a_femto_file_cut_short_is_named(tmp_path: Path) -> None:
+    folder = make_femto_folder(tmp_path)
+    write_snapshot(folder / "acc_00004.csv", femto_rows(0, 0, 19)[:900], ",")
+    with pytest.raises(RecordingError, match=r"acc_00004\.csv: 900 rows, expected 2560"):
+        list(open_recording(folder))
+
+
+def test_a_femto_file_out_of_order_is_named(tmp_path: Path) -> None:
+    folder = make_femto_folder(tmp_path)
+    write_snapshot(folder / "acc_00003.csv", femto_rows(23, 59, 55), ",")
+    with pytest.raises(RecordingError, match=r"acc_00003\.csv, line 1: not later"):
+        list(open_recording(folder))
+
+
+def test_an_empty_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "empty.csv"
+    path.touch()
+    with pytest.raises(RecordingError, match="is the file empty"):
+        open_recording(path, DECLARED)
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x.wav", "x.parquet"])
+def test_bytes_of_another_kind_are_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"no recording " * 20)
+    with pytest.raises(RecordingError, match=name):
+        open_recording(path, DECLARED, scale=1.0)
+
+
+def test_an_archive_cut_short_is_refused(tmp_path: Path) -> None:
+    path = make_femto_npz(tmp_path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(RecordingError, match="broken"):
+        open_recording(path)
+
+
+def test_an_archive_damaged_inside_is_refused_while_reading(tmp_path: Path) -> None:
+    path = make_femto_npz(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[300:360] = bytes(60)
+    path.write_bytes(data)
+    with pytest.raises(RecordingError, match="broken"):
+        list(open_recording(path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"scale_g": None}, "unknown .npz layout"),
+        ({"x": np.zeros((3, 40))}, "broken .npz: x is float64"),
+        ({"x": None}, "broken .npz"),
+        ({"t_s": np.array([0.0, 10.0])}, "3 increasing times"),
+        ({"t_s": np.array([0.0, 10.0, 5.0])}, "3 increasing times"),
+        ({"channels": np.array(["horizontal"])}, "1 axes for 2 channels"),
+    ],
+)
+def test_an_archive_of_another_layout_is_refused(
+    tmp_path: Path, changes: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(RecordingError, match=problem):
+        open_recording(make_femto_npz(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("name", ["notes.doc", "absent.npz"])
+def test_an_unknown_or_missing_file_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "notes.doc").touch()
+    with pytest.raises(RecordingError, match=name):
+        open_recording(tmp_path / name)
+
+
+def test_a_signal_under_one_window_says_what_to_declare(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="declare a shorter window_s"):
+        list(open_recording(make_csv(tmp_path), DECLARED, window_s=10.0))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"unit": "ips"}, {"sample_rate": 1.0}, {"window_s": -1.0}, {"scale": float("inf")}]
+)
+def test_a_wrong_declaration_is_refused(tmp_path: Path, fields: dict[str, Any]) -> None:
+    name = next(iter(fields))
+    with pytest.raises(ValueError, match=name):
+        declare(**fields)
+    with pytest.raises(RecordingError, match=name):
+        open_recording(make_csv(tmp_path), DECLARED, **fields)
+
+
+# ---- several ---------------------------------------------------------------------------------
+
+
+def test_a_folder_of_recordings_is_looked_into(tmp_path: Path) -> None:
+    make_femto_npz(tmp_path)
+    make_femto_folder(tmp_path)
+    make_csv(tmp_path)
+    (tmp_path / "README.md").touch()
+    assert [recording.path.name for recording in discover([tmp_path])] == [
+        "Bearing1_1.npz",
+        "Bearing2_1",
+    ]
+    assert len(discover([tmp_path], DECLARED)) == 3
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
+    make_csv(tmp_path)
+    with pytest.raises(RecordingError, match="sample_rate_hz and unit"):
+        discover([tmp_path])
+
+
+def test_two_recordings_of_one_sensor_are_refused(tmp_path: Path) -> None:
+    path = make_femto_npz(tmp_path)
+    with pytest.raises(RecordingError, match="Bearing1_1/bearing is in"):
+        discover([path, path])
+
+
+def test_recordings_are_merged_by_time(tmp_path: Path) -> None:
+    paths = [make_femto_npz(tmp_path), make_femto_folder(tmp_path), make_ims_npz(tmp_path)]
+    starts = [window.start_ns for window in in_time_order(discover(paths))]
+    assert starts == sorted(starts)
+    assert len(starts) == 3 + 3 + 8
+
+
+# ---- real recordings -------------------------------------------------------------------------
+
+
+@pytest.mark.data
+def test_all_real_femto_bearings_are_found(data_dir: Path) -> None:
+    recordings = discover([data_dir / "femto"])
+    lengths = {str(recording.sensors[0]): recording.length for recording in recordings}
+    assert lengths["Bearing1_1/bearing"] == 2803
+    assert len(lengths) == 6
+    for recording in recordings:
+        window = next(iter(recording))
+        assert window.samples.shape == (2, 2560)
+        assert 0.1 < window.signal().std() < 2.0
+
+
+@pytest.mark.data
+def test_the_real_ims_test_has_the_means_that_were_published_with_it(data_dir: Path) -> None:
+    recording = open_recording(data_dir / "ims" / "test2.npz")
+    assert recording.length == 984 * 4
+    rows = (data_dir / "ims" / "test2_mean_abs.csv").read_text().splitlines()[1:9]
+    expected = [float(value) for row in rows for value in row.split(",")[1:]]
+    windows = list(itertools.islice(recording, 32))
+    measured = [float(np.abs(window.signal()).mean()) for window in windows]
+    np.testing.assert_allclose(measured, expected, rtol=1e-3)
+    assert windows[0].start_ns == nanoseconds(datetime(2004, 2, 12, 10, 32, 39, tzinfo=UTC))
