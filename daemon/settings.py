@@ -179,6 +179,8 @@ class RecordingsSettings(Section):
     """Declared rate, for formats that do not carry one."""
     unit: Literal["g", "m/s2", "mm/s", "V"] | None = None
     """Declared unit, for formats that do not carry one."""
+    window_s: Positive = 1.0
+    """Length of the windows that one continuous signal is cut into."""
 
 
 class SimulatorSettings(Section):
@@ -188,7 +190,13 @@ class SimulatorSettings(Section):
     """The same seed gives the same fleet, to the bit."""
     machines: Count = 6
     """How many machines the fleet has."""
-    days: Positive = 30.0
+    sensors_per_machine: Count = 3
+    """Sensors along the shaft of each machine."""
+    degrading: Annotated[int, Field(ge=0)] = 3
+    """So many of the machines have one bearing that fails."""
+    cadence_s: Positive = 600.0
+    """Simulated time between two windows of a sensor."""
+    days: Positive = 5.0
     """Simulated days until the source is exhausted."""
 
 
@@ -315,6 +323,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file."""
         return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _fleet_is_possible(self) -> Self:
+        if self.simulator.degrading > self.simulator.machines:
+            raise ValueError("simulator.degrading must not exceed simulator.machines")
+        return self
 
     @model_validator(mode="after")
     def _chosen_tables_are_there(self) -> Self:

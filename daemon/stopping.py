@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+"""SIGALRM is our own timer's."""
+
 _log: Any = structlog.get_logger("bearingwatch.stopping")
 
 
@@ -32,21 +34,26 @@ class Closable(Protocol):
 
 
 class Stopping:
-    """Whether we were asked to stop."""
+    """Whether we were asked to stop, and the end of our time for it."""
 
-    def __init__(self, force: Callable[[int], object] = os._exit) -> None:
+    def __init__(self, within_s: float = 25.0, force: Callable[[int], object] = os._exit) -> None:
         self.requested = False
+        self._within_s = within_s
         self._force = force
 
     def __call__(self) -> bool:
         """Return whether a stop was asked for."""
         return self.requested
 
-    def on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """Ask for a stop; the second time end at once, as if killed: nothing half is committed."""
+    def on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        """Ask for a stop; the second time, or out of time, end at once.
+
+        Ending at once is as safe as being killed: what was not committed is done again.
+        """
         if self.requested:
             self._force(ExitStatus.FATAL)
         self.requested = True
+        signal.setitimer(signal.ITIMER_REAL, self._within_s)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -55,6 +62,7 @@ class Stopping:
         try:
             yield
         finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -65,10 +73,9 @@ class Started:
     def __init__(self) -> None:
         self._parts: list[tuple[str, Closable]] = []
 
-    def start(self, name: str, part: Closable) -> None:
-        """Start a part; it will be closed even if that fails, since it may hold something."""
+    def add(self, name: str, part: Closable) -> None:
+        """Note a part before it starts: one that fails to may hold something all the same."""
         self._parts.append((name, part))
-        part.start()
 
     def close(self) -> None:
         """Close all, last in first out; one that fails does not keep the others."""

@@ -38,11 +38,13 @@ class Report:
         progress: Progress,
         *,
         watch: Callable[[Judged], None] | None = None,
+        each_round: Callable[[], None] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._metrics = metrics
         self._progress = progress
         self._watch = watch
+        self._each_round = each_round
         self._wall = wall
         self._log: Any = structlog.get_logger("bearingwatch.loop")
 
@@ -52,6 +54,8 @@ class Report:
         """Note one round."""
         self._progress.beat()
         self._metrics.paused.set(waiting)
+        if self._each_round:
+            self._each_round()
 
     @contextmanager
     def timing(self, stage: str) -> Iterator[None]:

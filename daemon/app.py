@@ -1,0 +1,256 @@
+"""The composition root: the only place that knows which kinds of source, series and journal exist.
+
+Each kind is imported when it is chosen, so that a run without Kafka does not import its client.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from daemon.errors import SettingsError
+from daemon.judging import Judging, open_model
+from daemon.loop import Parts, Policy
+from daemon.patience import Backoff
+from daemon.process import REAL_CLOCK, Process
+from daemon.telemetry.http import HttpServer
+from daemon.telemetry.metrics import Metrics
+from daemon.telemetry.progress import Progress
+from daemon.telemetry.report import Report
+from daemon.telemetry.supervisor import Supervisor
+from models.policy import DetectorSettings
+from pipelines.assets import Assets, AssetsError
+from pipelines.wire import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from daemon.batch import Judged
+    from daemon.journal import Journal
+    from daemon.judging import Model
+    from daemon.series import Series
+    from daemon.settings import DetectorOverrides, Settings
+    from daemon.sources import Source
+    from daemon.stopping import Closable
+    from models.bundle import Bundle
+    from pipelines.window import Window
+
+T = TypeVar("T")
+_log: Any = structlog.get_logger("bearingwatch.app")
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A process that is put together and not yet started."""
+
+    process: Process
+    beside: tuple[tuple[str, Closable], ...]
+    metrics: Metrics
+    progress: Progress
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Run until `stopping` or the source's end."""
+        self.process.run(stopping, self.beside)
+
+
+def build(
+    settings: Settings,
+    *,
+    watch: Callable[[Judged], None] | None = None,
+    metrics: Metrics | None = None,
+) -> App:
+    """Put the daemon together; raises `SettingsError` or `StartError`, starts nothing."""
+    metrics = metrics or Metrics()
+    clock = REAL_CLOCK
+    progress = Progress(clock.monotonic, settings.http.stalled_after_s)
+    supervisor = Supervisor(clock.monotonic)
+    model = open_model(settings.model.bundle, settings.model.engine, settings.model.threads)
+    report = Report(metrics, progress, watch=watch, each_round=lambda: supervisor.follow(progress))
+    process = Process(
+        build_parts(settings, model),
+        policy_of(settings),
+        report,
+        drain_s=settings.loop.drain_s,
+        clock=clock,
+    )
+    _introduce(settings, model, metrics)
+    return App(process, tuple(_beside(settings, progress, metrics)), metrics, progress)
+
+
+def _introduce(settings: Settings, model: Model, metrics: Metrics) -> None:
+    facts = {
+        "version": version("bearingwatch"),
+        "bundle": model.bundle.hash,
+        "engine": model.engine.name,
+    }
+    metrics.build.info(facts)
+    _log.info(
+        "process_built",
+        source=settings.source.kind,
+        series=settings.series.kind,
+        journal=settings.journal.kind,
+        **facts,
+    )
+
+
+def _beside(
+    settings: Settings, progress: Progress, metrics: Metrics
+) -> Iterator[tuple[str, Closable]]:
+    if settings.http.enabled:
+        http = HttpServer(settings.http.host, settings.http.port, progress, metrics)
+        yield "http", http
+
+
+# ---- the loop's parts -------------------------------------------------------------------------
+
+
+def build_parts(settings: Settings, model: Model) -> Parts:
+    """Return source, series, journal and judge as the settings choose them."""
+    source = build_source(settings)
+    return Parts(
+        source=source,
+        series=build_series(settings),
+        journal=build_journal(settings, source),
+        judge=build_judging(settings, model),
+    )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return what is wanted of the loop."""
+    loop = settings.loop
+    return Policy(
+        limits=replace(DEFAULT_LIMITS, max_ahead_s=settings.limits.clock_ahead_s),
+        batch_windows=loop.batch_windows,
+        poll_timeout_s=loop.poll_timeout_s,
+        vibration_every=loop.vibration_every,
+        backoff=Backoff(loop.backoff_first_s, loop.backoff_longest_s),
+        silent_after_cadences=settings.limits.silent_after_cadences,
+    )
+
+
+def build_judging(settings: Settings, model: Model) -> Judging:
+    """Return the judge: the bundle's calibration, the plant's wishes, what machines are known."""
+    assets = load_assets(settings.assets)
+    wanted = detector_settings(model.bundle, settings.detector)
+    return Judging(model, wanted, machine=assets.lookup, limits=assets.limits)
+
+
+def load_assets(path: Path | None) -> Assets:
+    """Return what is known of the machines; nothing without a file."""
+    try:
+        return Assets.load(path) if path else Assets()
+    except AssetsError as error:
+        raise SettingsError(str(error)) from error
+
+
+def detector_settings(bundle: Bundle, wanted: DetectorOverrides) -> DetectorSettings:
+    """Return the detector's policies, with what the plant wants otherwise."""
+    base = DetectorSettings(charts=bundle.charts)
+    commissioning = {"windows": wanted.commissioning_windows, "span_s": wanted.commissioning_span_s}
+    confirmation = {
+        "needed": wanted.confirm_needed,
+        "among": wanted.confirm_among,
+        "minimum_s": wanted.confirm_minimum_s,
+    }
+    return replace(
+        base,
+        commissioning=replace(base.commissioning, **_given(commissioning)),
+        confirmation=replace(base.confirmation, **_given(confirmation)),
+    )
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+# ---- kinds ------------------------------------------------------------------------------------
+
+
+def build_source(settings: Settings) -> Source:
+    """Return the source that `source.kind` names."""
+    kind = settings.source.kind
+    if kind == "kafka":
+        from daemon.sources.kafka import KafkaSource
+
+        return KafkaSource(settings.kafka, settings.instance)
+    if kind == "memory":
+        from daemon.sources.memory import MemorySource
+
+        return MemorySource()
+    from daemon.sources.windows import WindowSource
+
+    windows = _recorded(settings) if kind == "recordings" else _simulated(settings)
+    return WindowSource(windows, batch=settings.loop.batch_windows)
+
+
+def _recorded(settings: Settings) -> Iterator[Window]:
+    from pipelines.recordings import RecordingError, declare, discover, in_time_order
+
+    told = settings.recordings
+    assert told is not None  # noqa: S101
+    fields = _given(told.model_dump(exclude={"paths"}))
+    try:
+        return in_time_order(discover(told.paths, declare(**fields)))
+    except RecordingError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _simulated(settings: Settings) -> Iterator[Window]:
+    from pipelines.simulator import Fleet, random_fleet
+
+    told = settings.simulator
+    spec = random_fleet(
+        told.seed,
+        machines=told.machines,
+        sensors_per_machine=told.sensors_per_machine,
+        degrading=told.degrading,
+        windows=math.ceil(told.days * 86_400 / told.cadence_s),
+        cadence_s=told.cadence_s,
+    )
+    return Fleet(spec).windows()
+
+
+def build_series(settings: Settings) -> Series:
+    """Return the series that `series.kind` names."""
+    kind = settings.series.kind
+    if kind == "influxdb":
+        from daemon.series.influxdb import InfluxdbSeries
+
+        return InfluxdbSeries(_table(settings.influxdb))
+    if kind == "sqlite":
+        from daemon.series.sqlite import SqliteSeries
+
+        return SqliteSeries(_table(settings.sqlite))
+    if kind == "csv":
+        from daemon.series.csv import CsvSeries
+
+        return CsvSeries(_table(settings.csv))
+    from daemon.series.memory import MemorySeries
+
+    return MemorySeries()
+
+
+def build_journal(settings: Settings, source: Source) -> Journal:
+    """Return the journal that `journal.kind` names."""
+    kind = settings.journal.kind
+    if kind == "kafka":
+        from daemon.journal.kafka import KafkaJournal
+
+        return KafkaJournal(settings.kafka, settings.instance, source.group_metadata)
+    if kind == "sqlite":
+        from daemon.journal.sqlite import SqliteJournal
+
+        return SqliteJournal(_table(settings.sqlite), settings.instance)
+    from daemon.journal.memory import MemoryJournal
+
+    return MemoryJournal()
+
+
+def _table(table: T | None) -> T:
+    assert table is not None  # noqa: S101 (checked when the settings were)
+    return table
