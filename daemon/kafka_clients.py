@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka import errors as kafka_errors
@@ -41,13 +41,6 @@ _REFUSED = (
 T = TypeVar("T")
 
 
-class _Closable(Protocol):
-    def close(self) -> None: ...
-
-
-C = TypeVar("C", bound=_Closable)
-
-
 class _Call(Generic[T]):
     """One call in a thread of its own, and who wants its result."""
 
@@ -63,7 +56,7 @@ class _Call(Generic[T]):
     def run(self) -> None:
         try:
             self._result = self._action()
-        except BaseException as error:  # noqa: BLE001 (carried over to the caller's thread)
+        except BaseException as error:
             self._error = error
         with self._lock:
             self._finished.set()
@@ -111,6 +104,7 @@ def consumer(settings: KafkaSettings, timeout_s: float = CONNECT_S, **options: A
         timeout_s,
         lambda: KafkaConsumer(
             **_connection(settings, timeout_s),
+            metrics_enabled=False,
             enable_auto_commit=False,
             isolation_level="read_committed",
             allow_auto_create_topics=False,
@@ -130,7 +124,10 @@ def producer(settings: KafkaSettings, timeout_s: float = CONNECT_S, **options: A
         settings,
         timeout_s,
         lambda: KafkaProducer(
-            **_connection(settings, timeout_s), allow_auto_create_topics=False, **options
+            **_connection(settings, timeout_s),
+            metrics_enabled=False,
+            allow_auto_create_topics=False,
+            **options,
         ),
     )
 
@@ -142,7 +139,7 @@ def admin(settings: KafkaSettings, timeout_s: float = CONNECT_S) -> Any:
     )
 
 
-def _connected(settings: KafkaSettings, timeout_s: float, build: Callable[[], C]) -> C:
+def _connected(settings: KafkaSettings, timeout_s: float, build: Callable[[], Any]) -> Any:
     with translated("connecting", settings):
         # The client gives up by itself at `timeout_s`; the second more is for a handshake that
         # would never end.
@@ -156,7 +153,6 @@ def _connection(settings: KafkaSettings, timeout_s: float) -> dict[str, Any]:
         "client_id": "bearingwatch",
         "request_timeout_ms": int(settings.request_timeout_s * 1000),
         "reconnect_backoff_max_ms": 5_000,
-        "metrics_enabled": False,
     }
 
 
@@ -181,7 +177,7 @@ def close_producer(client: Any, timeout_s: float) -> None:
         client.close(timeout=timeout_s)
     except kafka_errors.KafkaError:
         # close() flushes first and leaves its thread running when that takes too long.
-        client._sender.force_close()  # noqa: SLF001
+        client._sender.force_close()
 
 
 def check_crc32c() -> None:

@@ -7,8 +7,9 @@ Contract
   `Polled` when there is nothing (a server that is away is "nothing"), and raises only `Fatal`.
 * Partitions arrive in `Polled.assigned` before any record of theirs; the caller restores their
   state, then `seek`s them to where the journal says (or accepts the source's own start), and only
-  then sees their records. After `Polled.revoked` none of their records comes any more; `lost` are
-  those whose work can no longer be committed either.
+  then sees their records: polling again while not paused is accepting.
+* After `Polled.revoked` none of their records comes any more; `lost` are those whose work can no
+  longer be committed either. What is in `assigned` too went and came back: it goes first.
 * Records of one partition come in order of offset.
 * `pause` holds back records of all partitions, also of those assigned later, until `resume`; the
   caller goes on polling.

@@ -282,8 +282,8 @@ class KafkaSource:
     def _watch_membership(self, now: float) -> None:
         # A member whose instance name was taken over only stops its heartbeats and goes on
         # fetching (kafka-python 3.0.12, coordinator/base.py, _do_heartbeat).
-        coordinator = self._consumer._coordinator  # noqa: SLF001
-        if not coordinator.stable() or coordinator._heartbeat_enabled:  # noqa: SLF001
+        coordinator = self._consumer._coordinator
+        if not coordinator.stable() or coordinator._heartbeat_enabled:
             self._silenced_at = None
         elif self._silenced_at is None:
             self._silenced_at = now

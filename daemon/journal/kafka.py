@@ -1,0 +1,257 @@
+"""A journal on Kafka: one transaction per commit.
+
+A transaction holds the states (`<prefix>.state`, compacted), the alert events (`<prefix>.alerts`),
+the dead letters (`<prefix>.dead-letters`) and the group's offsets in `<prefix>.windows`; everything
+about one input partition goes to the partition of the same number. The mark up to which the series
+has the alert events travels as metadata of the committed offset: an offset of its own, on a topic
+that the group does not subscribe to, would expire after a quiet week.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import structlog
+from kafka import TopicPartition
+from kafka.structs import OffsetAndMetadata
+
+from daemon.errors import Fatal, Fenced, StartError, Unavailable
+from daemon.journal import Entry, Restored
+from daemon.journal.delivery import Delivery, Published
+from daemon.journal.kafka_reader import COLD, HOT, KafkaReader, mark_text, state_key
+from daemon.journal.kafka_transactions import (
+    Message,
+    OutcomeUnknown,
+    TooLarge,
+    Transactions,
+    suppressing_world,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+
+    from daemon.settings import KafkaSettings
+    from models.alerts import AlertEvent
+    from pipelines.dead_letters import DeadLetter
+
+_EXCERPT_BYTES: Final = 4 << 10
+_JSON: Final = [("content-type", b"application/json")]
+_encode_event = msgspec.json.Encoder().encode
+_log = structlog.stdlib.get_logger("bearingwatch.journal")
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A commit whose outcome is not known yet: the offsets it would have committed."""
+
+    next_offsets: Mapping[int, int]
+    marks: Mapping[int, int]
+
+
+class KafkaJournal:
+    """Commits as `<group>-<instance>`; `membership` is the source's `group_metadata`."""
+
+    def __init__(
+        self, settings: KafkaSettings, instance: str, membership: Callable[[], Any]
+    ) -> None:
+        self._settings = settings
+        self._reader = KafkaReader(settings)
+        self._transactions = Transactions(settings, f"{settings.group}-{instance}", membership)
+        self._delivery = Delivery()
+        self._next_offsets: dict[int, int | None] = {}
+        self._doubt: _Doubt | None = None
+        self._fenced = False
+
+    def start(self) -> None:
+        """Check the topics, then fence an older process; to be called before the source's."""
+        self._reader.open()
+        self._check_topics()
+        self._transactions.open()
+
+    def _check_topics(self) -> None:
+        settings = self._settings
+        windows = self._reader.partitions(settings.windows_topic)
+        for topic in (settings.state_topic, settings.alerts_topic, settings.dead_letters_topic):
+            found = self._reader.partitions(topic)
+            if found != windows:
+                raise StartError(
+                    f"topic {topic} has {len(found)} partitions, {settings.windows_topic} has"
+                    f" {len(windows)}: they must be equal, since state and alerts go to the"
+                    " partition number of their window (see `bearingwatch topics check`)"
+                )
+
+    def restore(self, partitions: Set[int]) -> Mapping[int, Restored]:
+        """Return what was last committed for `partitions`; ends being fenced."""
+        self._reader.open()
+        self._transactions.open()
+        self._fenced = False
+        # The offsets first: that waits for the end of a transaction on them, and then its states
+        # lie before the end of the state topic.
+        committed = self._reader.committed(partitions)
+        states = self._reader.states(partitions)
+        self._restore_events({n: found.delivered or 0 for n, found in committed.items()})
+        self._next_offsets |= {n: found.next_offset for n, found in committed.items()}
+        return {n: Restored(states[n], found.next_offset) for n, found in committed.items()}
+
+    def _restore_events(self, since: Mapping[int, int]) -> None:
+        for number, events in self._reader.events(since).items():
+            self._delivery.restore(number, since[number], events)
+
+    def commit(self, entry: Entry) -> None:
+        """Commit in one transaction, after finding out about an earlier one that is in doubt."""
+        self._check_ours(entry)
+        if self._settle() and self._covers(entry):
+            return
+        try:
+            self._commit(entry)
+        except TooLarge:
+            _log.warning("dead_letters_cut", count=len(entry.dead_letters))
+            self._commit_cut(entry)
+
+    def _check_ours(self, entry: Entry) -> None:
+        if self._fenced:
+            raise Fenced("another process took our identity; restore before the next commit")
+        strange = sorted(entry.next_offsets.keys() - self._next_offsets.keys())
+        if strange:
+            raise Fenced(f"partitions {strange} were not restored here, or were released")
+
+    def _commit_cut(self, entry: Entry) -> None:
+        """Commit with dead letters that any topic takes: a batch must not fail for ever."""
+        cut = [(partition, _cut(letter)) for partition, letter in entry.dead_letters]
+        try:
+            self._commit(replace(entry, dead_letters=cut))
+        except TooLarge as error:
+            largest = max(len(message.value) for message in self._messages(entry))
+            raise Fatal(
+                f"Kafka refuses a record of {largest} bytes: raise max.message.bytes of"
+                f" {self._settings.state_topic} and {self._settings.alerts_topic}"
+            ) from error
+
+    def _commit(self, entry: Entry) -> None:
+        messages = list(self._messages(entry))
+        marks = dict(self._delivery.unsaved())
+        next_offsets = self._with_marked(entry.next_offsets, marks)
+        if not next_offsets:
+            return
+        try:
+            offsets = self._transactions.run(messages, self._offsets(next_offsets))
+        except Fenced:
+            self._fenced = True
+            raise
+        except OutcomeUnknown as error:
+            self._doubt = _Doubt(next_offsets, marks)
+            if not self._settle():
+                raise Unavailable("the transaction was not committed") from error
+            return
+        self._done(next_offsets, marks)
+        self._publish(entry, offsets[len(messages) - len(entry.alerts) :])
+
+    def _with_marked(
+        self, next_offsets: Mapping[int, int], marks: Mapping[int, int]
+    ) -> dict[int, int]:
+        """Add the partitions whose mark alone has moved, with the offset they have."""
+        resting = {
+            number: offset
+            for number in marks
+            if (offset := self._next_offsets.get(number)) is not None
+        }
+        return {**resting, **next_offsets}
+
+    def _messages(self, entry: Entry) -> Iterator[Message]:
+        settings = self._settings
+        for partition, states in entry.states.items():
+            for sensor, state in states.items():
+                topic = settings.state_topic
+                yield Message(topic, partition, state_key(sensor, HOT), state.hot)
+                if state.cold is not None:
+                    yield Message(topic, partition, state_key(sensor, COLD), state.cold)
+        for partition, letter in entry.dead_letters:
+            yield Message(
+                settings.dead_letters_topic, partition, letter.key, letter.value, letter.headers
+            )
+        for partition, event in entry.alerts:  # last: `_commit` takes their offsets from the end
+            key = event.asset.encode()
+            yield Message(settings.alerts_topic, partition, key, _encode_event(event), _JSON)
+
+    def _offsets(self, next_offsets: Mapping[int, int]) -> dict[Any, Any]:
+        return {
+            TopicPartition(self._settings.windows_topic, number): OffsetAndMetadata(
+                offset, mark_text(self._delivery.delivered(number)), -1
+            )
+            for number, offset in next_offsets.items()
+        }
+
+    def _done(self, next_offsets: Mapping[int, int], marks: Mapping[int, int]) -> None:
+        self._next_offsets.update(next_offsets)
+        self._delivery.saved(marks)
+
+    def _publish(self, entry: Entry, offsets: Sequence[int]) -> None:
+        for (partition, event), offset in zip(entry.alerts, offsets, strict=True):
+            self._delivery.add(partition, Published(offset, event))
+
+    def _settle(self) -> bool:
+        """Find out about a commit in doubt; return whether there was one and it was done.
+
+        Raises `Unavailable` while that cannot be found out.
+        """
+        self._reopen()
+        if self._doubt is None:
+            return False
+        doubt = self._doubt
+        ours = doubt.next_offsets.keys() & self._next_offsets.keys()
+        committed = self._reader.committed(ours)
+        done = all(
+            found.next_offset == doubt.next_offsets[number] for number, found in committed.items()
+        ) and self._moved(doubt, ours)
+        if done:
+            self._restore_events({n: found.delivered or 0 for n, found in committed.items()})
+            self._done({number: doubt.next_offsets[number] for number in ours}, doubt.marks)
+        self._doubt = None
+        _log.warning("commit_in_doubt_settled", committed=done)
+        return done
+
+    def _reopen(self) -> None:
+        """End what a lost producer left open, one way or the other."""
+        try:
+            self._transactions.open()
+        except StartError as error:  # rights that were there at the start can come back
+            _log.error("transactions_refused", error=str(error))
+            raise Unavailable(str(error)) from error
+
+    def _moved(self, doubt: _Doubt, ours: Set[int]) -> bool:
+        return any(doubt.next_offsets[number] != self._next_offsets[number] for number in ours)
+
+    def _covers(self, entry: Entry) -> bool:
+        return all(
+            self._next_offsets[number] == offset for number, offset in entry.next_offsets.items()
+        )
+
+    def undelivered(self) -> Sequence[AlertEvent]:
+        """Return committed alert events that the series may not have yet, oldest first."""
+        return self._delivery.undelivered()
+
+    def mark_delivered(self) -> None:
+        """Note that the series has everything that `undelivered` last returned."""
+        self._delivery.mark()
+
+    def release(self, partitions: Set[int]) -> None:
+        """Forget partitions that are no longer ours."""
+        self._delivery.release(partitions)
+        for partition in partitions:
+            self._next_offsets.pop(partition, None)
+
+    def close(self) -> None:
+        """Save the marks where that is possible, and close the connections."""
+        if self._transactions.is_open and not self._fenced:
+            with suppressing_world():
+                self._commit(Entry())
+        self._transactions.close()
+        self._reader.close()
+
+
+def _cut(letter: DeadLetter) -> DeadLetter:
+    if len(letter.value) <= _EXCERPT_BYTES:
+        return letter
+    return replace(letter, value=letter.value[:_EXCERPT_BYTES])

@@ -1,0 +1,238 @@
+"""Transactions on Kafka with one identity: done, refused, or unknown - and said which."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from kafka import errors as kafka_errors
+
+from daemon import kafka_clients
+from daemon.errors import Fenced, StartError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from daemon.settings import KafkaSettings
+
+UNFLUSHED_BYTES: Final = 8 << 20
+"""So much is handed to the client, which has no bound of its own, before waiting for the broker."""
+
+_BATCH_BYTES: Final = 256 << 10
+_LINGER_MS: Final = 5
+_RETRY_MS: Final = 20
+"""The client sleeps so long when the last transaction is still being completed by the broker."""
+
+_log = structlog.stdlib.get_logger("bearingwatch.journal")
+_TOO_LARGE = (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError)
+_DISPLACED = (kafka_errors.ProducerFencedError, kafka_errors.FencedInstanceIdError)
+
+
+class OutcomeUnknown(Exception):
+    """The transaction may or may not be committed; the cause says why nobody knows."""
+
+
+class TooLarge(Exception):
+    """The broker refuses a record of the transaction for its size; nothing was committed."""
+
+
+class Message:
+    """One record to send: partition, key, value and headers on a topic."""
+
+    __slots__ = ("headers", "key", "partition", "topic", "value")
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes,
+        headers: list[tuple[str, bytes]] | None = None,
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.key = key
+        self.value = value
+        self.headers = headers
+
+
+class Transactions:
+    """A transactional producer that is thrown away whenever it can no longer be trusted."""
+
+    def __init__(
+        self, settings: KafkaSettings, transactional_id: str, membership: Callable[[], Any]
+    ) -> None:
+        self._settings = settings
+        self._transactional_id = transactional_id
+        self._membership = membership
+        self._producer: Any = None
+        # A transaction that is older than its timeout is ended by the broker, with the same error
+        # as if a newer process had fenced it; so ours give up before.
+        self._limit_s = min(
+            settings.request_timeout_s, 0.8 * settings.transaction_timeout_ms / 1000
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a producer that owns the identity, as far as known."""
+        return self._producer is not None
+
+    def open(self) -> None:
+        """Take the identity over: older producers are fenced, their open transaction ended.
+
+        Raises `StartError` and `Unavailable`.
+        """
+        if self._producer is not None:
+            return
+        producer = kafka_clients.producer(
+            self._settings,
+            transactional_id=self._transactional_id,
+            transaction_timeout_ms=self._settings.transaction_timeout_ms,
+            max_block_ms=int(self._limit_s * 1000),
+            retry_backoff_ms=_RETRY_MS,
+            linger_ms=_LINGER_MS,
+            batch_size=_BATCH_BYTES,
+        )
+        try:
+            with kafka_clients.translated("taking over the identity", self._settings):
+                kafka_clients.within(self._limit_s + 1.0, producer.init_transactions)
+        except (StartError, Unavailable):
+            kafka_clients.close(producer, 0.0)
+            raise
+        self._producer = producer
+
+    def run(self, messages: Sequence[Message], offsets: Mapping[Any, Any]) -> Sequence[int]:
+        """Commit messages and group offsets together; return the offset of each message.
+
+        Raises `Unavailable` and `TooLarge` (nothing was committed), `Fenced` (nor will it ever
+        be), and `OutcomeUnknown`, after which there is no producer any more.
+        """
+        membership = self._membership()
+        attempt = _Attempt(self._producer, messages, offsets, membership)
+        try:
+            return kafka_clients.within(self._limit_s, attempt.run)
+        except TimeoutError as error:
+            # The late call may still end the transaction: only a new producer can rule that out.
+            self.discard()
+            raise OutcomeUnknown from error
+        except kafka_errors.KafkaError as error:
+            self._fail(attempt, error)
+            raise Unavailable(f"Kafka did not take the transaction: {error!r}") from error
+
+    def _fail(self, attempt: _Attempt, error: Exception) -> None:
+        """Clear up after `error` and raise what it means, where that is not `Unavailable`."""
+        cause = attempt.cause(error)
+        if isinstance(cause, _DISPLACED):
+            self.discard()
+            raise Fenced(
+                "another process has our identity"
+                f" ({self._transactional_id!r}): {cause!r}. Give each process an instance name"
+                " of its own"
+            ) from error
+        if attempt.ending and not isinstance(cause, _REFUSALS):
+            self.discard()
+            raise OutcomeUnknown from error
+        self._abort()
+        if attempt.was_too_large(cause):
+            raise TooLarge from error
+        if isinstance(cause, kafka_errors.CommitFailedError):
+            # The group rebalanced since the last poll: the next one tells what is still ours.
+            raise Unavailable("the consumer group is rebalancing", retry_after_s=0.0) from error
+
+    def _abort(self) -> None:
+        try:
+            kafka_clients.within(self._limit_s, self._producer.abort_transaction)
+        except (kafka_errors.KafkaError, TimeoutError) as error:
+            # The next producer of the same identity ends what this one leaves open.
+            _log.warning("transaction_not_aborted", error=repr(error))
+            self.discard()
+
+    def discard(self) -> None:
+        """Throw the producer away without waiting for it."""
+        if self._producer is not None:
+            kafka_clients.close(self._producer, 0.0)
+        self._producer = None
+
+    def close(self) -> None:
+        """Close the producer in peace."""
+        if self._producer is not None:
+            kafka_clients.close(self._producer)
+        self._producer = None
+
+
+_REFUSALS = (
+    kafka_errors.CommitFailedError,
+    kafka_errors.GroupAuthorizationFailedError,
+    kafka_errors.TopicAuthorizationFailedError,
+    *_TOO_LARGE,
+)
+
+
+class _Attempt:
+    """One transaction under way, and how far it is."""
+
+    def __init__(
+        self,
+        producer: Any,
+        messages: Sequence[Message],
+        offsets: Mapping[Any, Any],
+        membership: Any,
+    ) -> None:
+        self._producer = producer
+        self._messages = messages
+        self._offsets = offsets
+        self._membership = membership
+        self._futures: list[Any] = []
+        self.ending = False
+        """The end of the transaction was asked for: it may happen, whatever is heard of it."""
+
+    def run(self) -> Sequence[int]:
+        """Do the steps in their order: records, offsets, and only then the end."""
+        self._producer.begin_transaction()
+        self._send()
+        self._producer.send_offsets_to_transaction(self._offsets, self._membership)
+        self._check()
+        self.ending = True
+        self._producer.commit_transaction()
+        return [future.value.offset for future in self._futures]
+
+    def _send(self) -> None:
+        unflushed = 0
+        for message in self._messages:
+            if unflushed > UNFLUSHED_BYTES:
+                self._producer.flush()
+                self._check()
+                unflushed = 0
+            unflushed += len(message.value)
+            self._futures.append(
+                self._producer.send(
+                    message.topic,
+                    message.value,
+                    key=message.key,
+                    headers=message.headers,
+                    partition=message.partition,
+                )
+            )
+
+    def _check(self) -> None:
+        """Raise what a record was refused for."""
+        for future in self._futures:
+            if future.is_done and future.failed():
+                raise future.exception
+
+    def cause(self, error: Exception) -> BaseException:
+        """Return what began the trouble; the client wraps it as text in later errors."""
+        manager = self._producer._transaction_manager
+        first: BaseException | None = manager.last_error
+        return first if first is not None else error
+
+    def was_too_large(self, cause: BaseException) -> bool:
+        """Whether a record, or a batch of them, is over what the broker takes."""
+        failures = [f.exception for f in self._futures if f.is_done and f.failed()]
+        return any(isinstance(error, _TOO_LARGE) for error in [cause, *failures])
+
+
+def suppressing_world() -> suppress:
+    """Return a context in which a service that is away does not matter."""
+    return suppress(Unavailable, Fenced, StartError, OutcomeUnknown, TooLarge)
