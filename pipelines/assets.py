@@ -1,0 +1,227 @@
+"""What is known of the machines: `assets.toml`, ordered rules on `asset/sensor`.
+
+For each field the first matching rule that sets it wins; labels are merged name by name the same
+way. So special rules stand above general ones. `docs/assets.md` describes the file.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import translate
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+
+import msgspec
+
+from pipelines.bearings import CATALOGUE, find_bearing
+from pipelines.fault_orders import BearingGeometry
+from pipelines.window import SensorKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_T = TypeVar("_T")
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+MachineGroup = Literal["1-rigid", "1-flexible", "2-rigid", "2-flexible"]
+
+ISO_20816_3: Final = {
+    "1-rigid": (4.5, 7.1),
+    "1-flexible": (7.1, 11.0),
+    "2-rigid": (2.8, 4.5),
+    "2-flexible": (4.5, 7.1),
+}
+"""Zone boundaries B/C and C/D in mm/s RMS, 10-1000 Hz, by machine group and support."""
+
+
+class AssetsError(ValueError):
+    """`assets.toml` is wrong: which rule, what was found, what was expected."""
+
+
+class AbsoluteLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Levels that hold from the first window.
+
+    `rms_*` are in `unit` and hold for windows in that unit only; `velocity_*` in mm/s RMS.
+    """
+
+    unit: Literal["g", "m/s2", "mm/s", "V"] = "g"
+    rms_warning: Positive | None = None
+    rms_alarm: Positive | None = None
+    velocity_warning: Positive | None = None
+    velocity_alarm: Positive | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetInfo:
+    """What is known of one sensor; None and empty where no rule says."""
+
+    site: str | None = None
+    line: str | None = None
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    bearing: BearingGeometry | None = None
+    rated_rpm: float | None = None
+    machine_group: str | None = None
+    limits: AbsoluteLimits | None = None
+    """Declared, else the ISO 20816-3 limits of the machine group."""
+    cadence_s: float | None = None
+    rules: tuple[int, ...] = ()
+    """Numbers of the rules that match, from 1."""
+
+
+class _Geometry(msgspec.Struct, frozen=True):
+    rolling_elements: int
+    ball_diameter: Positive
+    pitch_diameter: Positive
+    contact_angle_deg: float = 0.0
+
+
+class _Rule(msgspec.Struct, frozen=True, kw_only=True):
+    match: str
+    site: str | None = None
+    line: str | None = None
+    labels: dict[str, str] = {}
+    bearing: str | _Geometry | None = None
+    rated_rpm: Positive | None = None
+    machine_group: MachineGroup | None = None
+    limits: AbsoluteLimits | None = None
+    cadence_s: Positive | None = None
+
+
+_TABLES: Final = {"limits": AbsoluteLimits, "bearing": _Geometry}
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A rule ready to be asked."""
+
+    number: int
+    pattern: re.Pattern[str]
+    rule: _Rule
+    bearing: BearingGeometry | None
+
+
+class Assets:
+    """A pure look-up; the default knows nothing."""
+
+    def __init__(self, rules: Sequence[_Compiled] = ()) -> None:
+        self._rules = tuple(rules)
+        self._cached = lru_cache(maxsize=65_536)(self._resolve)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def lookup(self, asset: str, sensor: str) -> AssetInfo:
+        """Return what the rules say of a sensor."""
+        return self._cached(f"{asset}/{sensor}")
+
+    def unmatched(self, sensors: Iterable[SensorKey]) -> list[SensorKey]:
+        """Return the sensors that no rule matches, in their order."""
+        return [key for key in sensors if not self.lookup(*key).rules]
+
+    def _resolve(self, name: str) -> AssetInfo:
+        found = [rule for rule in self._rules if rule.pattern.fullmatch(name)]
+        rules = [each.rule for each in found]
+        group = _first(rule.machine_group for rule in rules)
+        return AssetInfo(
+            site=_first(rule.site for rule in rules),
+            line=_first(rule.line for rule in rules),
+            labels=_merged(rule.labels for rule in rules),
+            bearing=_first(each.bearing for each in found),
+            rated_rpm=_first(rule.rated_rpm for rule in rules),
+            machine_group=group,
+            limits=_first(rule.limits for rule in rules) or _standard_limits(group),
+            cadence_s=_first(rule.cadence_s for rule in rules),
+            rules=tuple(each.number for each in found),
+        )
+
+
+def parse(text: str) -> Assets:
+    """Return the rules of an `assets.toml`; raises `AssetsError` naming rule and key."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise AssetsError(f"assets.toml is no TOML: {error}") from error
+    _refuse_unknown(document, ("rule",), "assets.toml")
+    rules = document.get("rule", [])
+    if not isinstance(rules, list):
+        raise AssetsError("assets.toml: write rules as [[rule]], with two brackets")
+    return Assets([_compiled(number, rule) for number, rule in enumerate(rules, start=1)])
+
+
+def _first(values: Iterator[_T | None]) -> _T | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _merged(labels: Iterator[dict[str, str]]) -> Mapping[str, str]:
+    merged: dict[str, str] = {}
+    for each in labels:
+        merged = each | merged
+    return MappingProxyType(merged)
+
+
+def _standard_limits(group: str | None) -> AbsoluteLimits | None:
+    if group is None:
+        return None
+    warning, alarm = ISO_20816_3[group]
+    return AbsoluteLimits(velocity_warning=warning, velocity_alarm=alarm)
+
+
+def _compiled(number: int, told: object) -> _Compiled:
+    if not isinstance(told, dict):
+        raise AssetsError(f"rule {number}: expected a table")
+    place = f"rule {number} ({told.get('match', 'without match')})"
+    _refuse_unknown(told, _Rule.__struct_fields__, place)
+    for key, kind in _TABLES.items():
+        if isinstance(told.get(key), dict):
+            _refuse_unknown(told[key], kind.__struct_fields__, f"{place}, {key}")
+    try:
+        rule = msgspec.convert(told, _Rule)
+    except msgspec.ValidationError as error:
+        raise AssetsError(f"{place}: {error}") from error
+    _check_limits(rule.limits, place)
+    return _Compiled(number, _pattern(rule.match), rule, _bearing(rule.bearing, place))
+
+
+def _pattern(match: str) -> re.Pattern[str]:
+    """Compile a glob; one without a slash is about assets, and takes all their sensors."""
+    return re.compile(translate(match if "/" in match else f"{match}/*"))
+
+
+def _bearing(told: str | _Geometry | None, place: str) -> BearingGeometry | None:
+    if told is None:
+        return None
+    if isinstance(told, str):
+        found = find_bearing(told)
+        if found is None:
+            known = ", ".join(CATALOGUE)
+            raise AssetsError(
+                f"{place}: bearing {told!r} is not in the catalogue ({known}); give "
+                "rolling_elements, ball_diameter, pitch_diameter and contact_angle_deg"
+            )
+        return found
+    try:
+        return BearingGeometry(**msgspec.structs.asdict(told))
+    except ValueError as error:
+        raise AssetsError(f"{place}, bearing: {error}") from error
+
+
+def _check_limits(limits: AbsoluteLimits | None, place: str) -> None:
+    if limits is None:
+        return
+    for kind in ("rms", "velocity"):
+        warning, alarm = getattr(limits, f"{kind}_warning"), getattr(limits, f"{kind}_alarm")
+        if warning is not None and alarm is not None and warning >= alarm:
+            raise AssetsError(
+                f"{place}, limits: {kind}_warning {warning} must lie below {kind}_alarm {alarm}"
+            )
+
+
+def _refuse_unknown(table: dict[str, Any], known: Sequence[str], place: str) -> None:
+    for key in table:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected {', '.join(known)}"
+            raise AssetsError(f"{place}: unknown key {key!r}; {hint}")
