@@ -19,7 +19,8 @@ from tests.unit.pipelines.simulator.builders import GRID, STRUCTURE, band_rms, k
 def test_impulse_response_has_unit_energy_and_dies_away() -> None:
     response = impulse_response(STRUCTURE, GRID)
     assert np.sum(response**2) == pytest.approx(1.0)
-    assert np.abs(response[2_000:]).max() < 1e-6
+    assert response.size < GRID.count / 10
+    assert np.abs(response[-10:]).max() < 1e-6
 
 
 def test_transfer_peaks_at_the_first_mode_and_moves_with_the_shift() -> None:
