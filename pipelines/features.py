@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -19,7 +20,7 @@ import scipy.fft
 from pipelines import envelope, spectrum
 from pipelines.descriptors import Descriptors, describe, velocity_rms
 from pipelines.quality import Converter, Quality, assess_rows, clipped_share, find_extremes
-from pipelines.spectrum import quantisation_floor
+from pipelines.spectrum import LANES, quantisation_floor
 from pipelines.window import SensorKey, Window
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ REVISION: Final = 1
 
 SHORTEST_PIECE: Final = 16
 """Samples in `frame_s`; slower signals have too few bins to speak of bands."""
-
-LANES: Final = 8
-"""Rows that the transform works on side by side: 8 float32 fill an AVX register."""
 
 BLOCK_SAMPLES: Final = 8 * 20_480
 """Samples of a block: its spectra then stay in a core's second-level cache."""
@@ -160,6 +158,7 @@ def extract(
 
     Raises `Unfit` where `check` would; a caller that must go on checks each window first.
     """
+    _keep_freed_memory()
     found: dict[int, Observation] = {}
     for positions in _alike(windows, settings):
         size = _block_size(windows[positions[0]])
@@ -168,6 +167,16 @@ def extract(
             members = [windows[i] for i in block]
             found.update(zip(block, _observe(members, settings, lookup), strict=True))
     return [found[i] for i in range(len(windows))]
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Free one large block, once: glibc then keeps smaller freed ones for the next arrays.
+
+    Without it every spectrum goes back to the system and is faulted in again page by page, which
+    costs as much as the transforms (mallopt(3), dynamic M_MMAP_THRESHOLD). No page is touched.
+    """
+    np.empty(24 << 20, dtype=np.uint8)
 
 
 def _alike(windows: Sequence[Window], settings: FeatureSettings) -> Iterable[list[int]]:
@@ -202,7 +211,7 @@ def _observe(
         amplitude = envelope.envelope_spectrum(
             whole, plan := envelope.plan_envelope(settings, rate_hz, samples)
         )
-        bands = _all_bands(signal, amplitude, levels.floor, settings, rate_hz)
+        bands = _all_bands(signal, amplitude, levels, settings, rate_hz)
         lines = _fault_lines(amplitude, plan, [lines for _, lines in machines], axes)
     for part in (*levels.descriptors, velocity, bands):
         part[: len(levels.broken)][levels.broken] = np.nan
@@ -284,15 +293,15 @@ def _stack(windows: Sequence[Window]) -> tuple[NDArray[np.float32], NDArray[np.f
 def _all_bands(
     signal: NDArray[np.float32],
     amplitude: NDArray[np.float32],
-    floor: NDArray[np.float32],
+    levels: _Levels,
     settings: FeatureSettings,
     rate_hz: float,
 ) -> NDArray[np.float32]:
     """Return spectral and envelope bands side by side, (rows, frames, width)."""
-    samples = signal.shape[1]
+    samples, used = signal.shape[1], len(levels.broken)
     result = np.empty((len(signal), settings.frames, settings.width), dtype=np.float32)
     plan = spectrum.plan_frames(settings, rate_hz, samples)
-    result[..., : settings.bands] = spectrum.log_bands(signal, plan, floor)
+    result[..., : settings.bands] = spectrum.log_bands(signal, plan, levels.floor, used)
     prominence = envelope.band_prominence(
         amplitude, envelope.plan_envelope(settings, rate_hz, samples)
     )
