@@ -12,63 +12,85 @@ Contract (design: from loss to alert)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from models.alerts import AlertEvent, Zone
+import msgspec
+
+from models.alerts import Zone
+from models.commissioning import restart
+from models.judgement import Judgement, Status, Verdict
+from models.judging import LEARNING_FLAGS, Judge
+from models.linking import OpenAlerts
+from models.policy import DetectorSettings, Limits
+from models.rounds import Batch
+from models.state import REBASELINING, with_row
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from models.bundle import Bundle
+    from models.engines import Engine
+    from models.policy import LimitsLookup
+    from models.state import SensorState
     from pipelines.features import Observation
+    from pipelines.window import SensorKey
+
+__all__ = ["Detector", "DetectorSettings", "Judgement", "Limits", "Status", "Verdict", "rebaseline"]
 
 
-class Status(StrEnum):
-    """What the detector is doing with a sensor."""
-
-    COMMISSIONING = "commissioning"
-    MONITORING = "monitoring"
-    REBASELINING = "rebaselining"
-    STOPPED = "stopped"
-    SENSOR_FAULT = "sensor_fault"
+def no_limits(_key: SensorKey) -> Limits | None:
+    """Declare absolute limits for no sensor."""
+    return None
 
 
-class Verdict(StrEnum):
-    """What became of one window."""
+class Detector:
+    """Judges windows with one bundle; see the contract in this module's docstring."""
 
-    SCORED = "scored"
-    LATE = "late"
-    DUPLICATE = "duplicate"
-    LEARNT = "learnt"
-    STOPPED = "stopped"
-    SENSOR_FAULT = "sensor_fault"
-    HELD = "held"
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        settings: DetectorSettings | None = None,
+        limits: LimitsLookup = no_limits,
+    ) -> None:
+        self._judge = Judge(bundle, engine, settings or DetectorSettings(), limits)
+        self._links = (settings or DetectorSettings()).links
+
+    def judge(
+        self, states: Mapping[SensorKey, SensorState], observations: Sequence[Observation]
+    ) -> tuple[dict[SensorKey, SensorState], list[Judgement]]:
+        """Return the new states of the sensors met, and one judgement per observation.
+
+        `states` must hold every known sensor of the assets met, since neighbours are linked; a
+        sensor that is not in it is new. Both are left as they are.
+        """
+        batch = Batch.of(states, observations)
+        for number, positions in enumerate(batch.rounds()):
+            self._judge.judge(batch, number, positions)
+        if batch.moved:
+            self._link(batch)
+        return batch.states, [batch.judgements[k] for k in range(len(observations))]
+
+    def _link(self, batch: Batch) -> None:
+        """Say in each event which alert of its asset it follows, in the order of the log."""
+        assets = {batch.observations[position].key.asset for position in batch.moved}
+        alerts = OpenAlerts.before(batch.before, assets)
+        for position, alert in sorted(batch.moved.items()):
+            judgement = batch.judgements[position]
+            key = judgement.observation.key
+            link = alerts.link(key, alert, self._links)
+            events = tuple(msgspec.structs.replace(one, link=link) for one in judgement.events)
+            batch.judgements[position] = replace(judgement, events=events)
+            cleared = judgement.zone is Zone.NORMAL
+            alerts.put(key, None if cleared else alert)
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What is thought of one window; one per observation, in the order they were given.
+def rebaseline(state: SensorState) -> SensorState:
+    """Return `state` set to learn a new baseline, the present one kept as the old one.
 
-    `loss`, `threshold`, `anchored` and `adaptive` are NaN where the window was not scored
-    (`verdict` says why). `loss` is rounded to 6 significant digits. `anchored` and `adaptive` are
-    the charts' values over their limits (1 = at the limit). `axis_loss` has one value per axis;
-    `departures` has 16 band departures per axis in robust standard deviations. `index` counts the
-    sensor's windows from 0, late ones and duplicates not counted (-1).
+    For use after maintenance or a long stop. An open alert stays open until the new baseline
+    judges it; absolute limits go on protecting the sensor.
     """
-
-    observation: Observation
-    index: int
-    verdict: Verdict
-    status: Status
-    zone: Zone
-    loss: float
-    threshold: float
-    anchored: float
-    adaptive: float
-    louder: bool
-    axis_loss: tuple[float, ...]
-    departures: tuple[tuple[float, ...], ...]
-    provisional: bool
-    suspicious: bool
-    events: tuple[AlertEvent, ...]
-    notes: tuple[str, ...] = ()
-    """Health events in the past tense, such as `commissioned`, `quieter_than_baseline`."""
+    flags = int(state.row["flags"]) & ~LEARNING_FLAGS | REBASELINING
+    return replace(with_row(state, flags=flags), cold=restart(state.cold))

@@ -1,0 +1,145 @@
+"""Two charts on the log loss and one on the fault lines, for many sensors at once.
+
+* The *anchored* chart compares with what the sensor's loss was in its first monitored windows,
+  shrunk towards the fleet's healthy loss (conjugate normal mean, Gelman et al., Bayesian Data
+  Analysis, 3.3: prior worth `prior_windows` windows), then frozen. It cannot be led astray by a
+  slow fault and is therefore wide.
+* The *adaptive* chart is an exponentially weighted mean and variance (West 1979) that stands still
+  while anything exceeds. It follows wear-in and is tighter.
+* The *line* chart takes the largest standardised rise of a fault line.
+
+All functions work in place on rows of `models.state.HOT`, one window a row. Only elementwise
+operations with a fixed order are used, so a row's result does not depend on its company.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.state import PROVISIONAL, QUIETER
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.policy import ChartPolicy
+
+    Rows = np.ndarray[Any, Any]
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What a healthy sensor's log10 loss is over the fleet: mean and standard deviation."""
+
+    mean: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The charts' values over their limits, and the limit on the loss; one value a row."""
+
+    anchored: Floats
+    adaptive: Floats
+    line: Floats
+    quieter: Floats
+    threshold: Floats
+
+
+def round_significant(values: Floats, digits: int = 6) -> Floats:
+    """Return `values` rounded to so many significant digits; zero and non-finite as they are.
+
+    Through decimal text, which is exact and the same on every machine.
+    """
+    return np.array([float(f"{value:.{digits - 1}e}") for value in values.tolist()], np.float64)
+
+
+def reset(rows: Rows, prior: Prior) -> None:
+    """Start the charts anew from the fleet's prior, keeping nothing of the sensor's own loss."""
+    rows["anchor_count"] = 0.0
+    rows["anchor_mean"] = 0.0
+    rows["anchor_squares"] = 0.0
+    rows["adaptive_count"] = 0.0
+    rows["adaptive_mean"] = prior.mean
+    rows["adaptive_variance"] = prior.scale**2
+
+
+def read(
+    rows: Rows,
+    log_loss: Floats,
+    line: Floats,
+    *,
+    log_quieter: Floats,
+    policy: ChartPolicy,
+    prior: Prior,
+) -> Reading:
+    """Return where each row's window stands against its limits; changes nothing.
+
+    `log_loss` is log10 of the rounded loss, `line` the largest line departure in standard
+    deviations (NaN where no line is known), `log_quieter` log10 of the loss that bands carry which
+    got quieter; all (rows,).
+    """
+    wide = np.where(rows["flags"] & PROVISIONAL, policy.provisional_widening, 1.0)
+    location, scale = _anchor(rows, policy, prior)
+    anchored_span = policy.anchored_sigmas * scale * wide
+    adaptive_scale = np.maximum(np.sqrt(rows["adaptive_variance"]), policy.scale_floor)
+    adaptive_span = policy.adaptive_sigmas * adaptive_scale * wide
+    limit = np.minimum(location + anchored_span, rows["adaptive_mean"] + adaptive_span)
+    return Reading(
+        anchored=(log_loss - location) / anchored_span,
+        adaptive=(log_loss - rows["adaptive_mean"]) / adaptive_span,
+        line=np.nan_to_num(line, nan=0.0) / (policy.line_sigmas * wide),
+        quieter=(log_quieter - location) / anchored_span,
+        threshold=round_significant(10.0**limit),
+    )
+
+
+def learn(rows: Rows, log_loss: Floats, healthy: Bools, policy: ChartPolicy) -> None:
+    """Take healthy windows into the references."""
+    _learn_anchor(rows, log_loss, healthy & (rows["anchor_count"] < policy.reference_windows))
+    _learn_adaptive(rows, log_loss, healthy, policy.adaptive_windows)
+
+
+def _anchor(rows: Rows, policy: ChartPolicy, prior: Prior) -> tuple[Floats, Floats]:
+    """Return location and scale of the anchored chart: own windows shrunk towards the prior."""
+    own, fleet = rows["anchor_count"], policy.prior_windows
+    location = (fleet * prior.mean + own * rows["anchor_mean"]) / (fleet + own)
+    variance = (fleet * prior.scale**2 + rows["anchor_squares"]) / (fleet + own)
+    return location, np.maximum(np.sqrt(variance), policy.scale_floor)
+
+
+def _learn_anchor(rows: Rows, log_loss: Floats, chosen: Bools) -> None:
+    count = rows["anchor_count"] + chosen
+    delta = np.where(chosen, log_loss - rows["anchor_mean"], 0.0)
+    mean = rows["anchor_mean"] + delta / np.maximum(count, 1.0)
+    rows["anchor_squares"] += delta * (rows["anchor_mean"] + delta - mean)
+    rows["anchor_mean"] = mean
+    rows["anchor_count"] = count
+
+
+def _learn_adaptive(rows: Rows, log_loss: Floats, chosen: Bools, memory: float) -> None:
+    rows["adaptive_count"] += chosen
+    weight = np.where(chosen, 1.0 / np.minimum(rows["adaptive_count"] + 10.0, memory), 0.0)
+    delta = np.where(chosen, log_loss - rows["adaptive_mean"], 0.0)
+    rows["adaptive_mean"] += weight * delta
+    rows["adaptive_variance"] = (1.0 - weight) * (rows["adaptive_variance"] + weight * delta**2)
+
+
+def turn_quieter(rows: Rows, seen: Bools, quieter: Bools, policy: ChartPolicy) -> Bools:
+    """Follow how long sensors have been quieter than their baseline; return which just became so.
+
+    The flag falls only when no recent window was quieter, so that one spell makes one note.
+    """
+    bits = (rows["quiet_bits"] << np.uint64(1)) | quieter.astype(np.uint64)
+    rows["quiet_bits"] = np.where(seen, bits, rows["quiet_bits"])
+    window = np.uint64((1 << policy.quieter_windows) - 1)
+    recent = np.bitwise_count(rows["quiet_bits"] & window)
+    was = (rows["flags"] & QUIETER) != 0
+    turned: Bools = seen & ~was & (recent == policy.quieter_windows)
+    now = (was | turned) & ~(seen & (recent == 0))
+    rows["flags"] = np.where(now, rows["flags"] | QUIETER, rows["flags"] & ~np.uint32(QUIETER))
+    return turned

@@ -1,0 +1,97 @@
+"""The columns of a judged round, and the judgement that each row of them makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from models import zones
+from models.judgement import Judgement, Status, Verdict
+from models.scoring import DEPARTURES
+from models.state import COMMISSIONED, FAULTY, PROVISIONAL, REBASELINING, STOPPED, SUSPICIOUS
+
+if TYPE_CHECKING:
+    from models.alerts import AlertEvent
+    from models.charts import Reading
+    from models.rounds import Batch, Round
+    from models.scoring import Detail
+
+NAN: Final = float("nan")
+SCORED: Final = frozenset({Verdict.SCORED, Verdict.LATE})
+
+
+@dataclass(slots=True)
+class Columns:
+    """What the judgements of a round are made of, as plain Python values, one entry a window."""
+
+    current: Round
+    verdicts: list[Verdict]
+    details: list[Detail | None]
+    flags: list[int]
+    zone: list[int]
+    index: list[int]
+    figures: list[tuple[float, float, float, float]]
+    """Loss, threshold, and the values of the anchored and the adaptive chart."""
+    louder: list[bool]
+
+    @classmethod
+    def of(cls, batch: Batch, current: Round, verdicts: list[Verdict], reading: Reading) -> Columns:
+        """Return the columns of `current` after its windows were judged."""
+        loss = batch.scores.loss[current.positions]
+        quieter = batch.scores.quieter[current.positions]
+        figures = (loss, reading.threshold, reading.anchored, reading.adaptive)
+        return cls(
+            current=current,
+            verdicts=verdicts,
+            details=[batch.scores.details[position] for position in current.positions],
+            flags=current.rows["flags"].tolist(),
+            zone=current.rows["zone"].tolist(),
+            index=np.where(current.active, current.rows["index"] - 1, -1).tolist(),
+            figures=list(zip(*(column.tolist() for column in figures), strict=True)),
+            louder=(loss >= quieter).tolist(),
+        )
+
+    def judgement(self, k: int, events: tuple[AlertEvent, ...]) -> Judgement:
+        """Return the judgement of row `k`."""
+        verdict, flags, detail = self.verdicts[k], self.flags[k], self.details[k]
+        observation = self.current.observations[k]
+        scored = verdict in SCORED and detail is not None
+        loss, threshold, anchored, adaptive = self.figures[k] if scored else (NAN,) * 4
+        axes = len(observation.axes)
+        return Judgement(
+            observation=observation,
+            index=self.index[k],
+            verdict=verdict,
+            status=status(flags),
+            zone=zones.ZONES[self.zone[k]],
+            loss=loss,
+            threshold=threshold,
+            anchored=anchored,
+            adaptive=adaptive,
+            louder=scored and self.louder[k],
+            axis_loss=detail.axis_loss if scored and detail else (NAN,) * axes,
+            departures=_tuples(detail.merged)
+            if scored and detail
+            else ((NAN,) * DEPARTURES,) * axes,
+            provisional=bool(flags & PROVISIONAL),
+            suspicious=bool(flags & SUSPICIOUS),
+            events=events,
+            notes=self.current.notes[k],
+        )
+
+
+def status(flags: int) -> Status:
+    """Return what the detector is doing with a sensor that has these flags."""
+    if flags & FAULTY:
+        return Status.SENSOR_FAULT
+    if flags & STOPPED:
+        return Status.STOPPED
+    if flags & REBASELINING:
+        return Status.REBASELINING
+    return Status.MONITORING if flags & COMMISSIONED else Status.COMMISSIONING
+
+
+def _tuples(values: np.ndarray[Any, Any]) -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, values.tolist()))

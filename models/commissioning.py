@@ -1,0 +1,114 @@
+"""Learning what a sensor looks like healthy, and when that is good enough to judge by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.state import COMMISSIONED, PROVISIONAL, REBASELINING, SUSPICIOUS, Cold
+from pipelines.normalise import BaselineSummary
+
+if TYPE_CHECKING:
+    Row = np.ndarray[Any, Any]
+    from models.policy import CommissioningPolicy
+    from pipelines.features import Observation
+    from pipelines.normalise import Baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a sensor has come: `ready` ends commissioning, `disturbed` makes it provisional."""
+
+    ready: bool
+    disturbed: bool
+
+
+def advance(
+    row: Row, cold: Cold, observation: Observation, policy: CommissioningPolicy
+) -> tuple[Cold, tuple[str, ...]]:
+    """Take one normal window in; return the new cold state, and notes when a baseline came of it.
+
+    `row` is the hot record, shape (1,), whose flags are set in place. A provisional baseline goes
+    on learning beside its use; it is replaced when a calm stretch is complete.
+    """
+    cold = learn(cold, observation)
+    reached = progress(cold, policy)
+    if not reached.ready:
+        return cold, ()
+    if row["flags"][0] & PROVISIONAL and reached.disturbed:
+        return replace(cold, summary=None), ()
+    refined = bool(row["flags"][0] & PROVISIONAL)
+    cold = conclude(cold)
+    doubtful = suspicion(cold.baseline, policy)
+    flags = row["flags"] & ~np.uint32(PROVISIONAL | REBASELINING | SUSPICIOUS)
+    flags |= COMMISSIONED | PROVISIONAL * reached.disturbed | SUSPICIOUS * doubtful
+    row["flags"] = flags
+    return cold, _notes(refined=refined, disturbed=reached.disturbed, doubtful=doubtful)
+
+
+def _notes(*, refined: bool, disturbed: bool, doubtful: bool) -> tuple[str, ...]:
+    if refined:
+        return ("baseline_refined",)
+    how = "commissioned_provisionally" if disturbed else "commissioned"
+    return (how, "commissioned_with_suspicion") if doubtful else (how,)
+
+
+def learn(cold: Cold, observation: Observation) -> Cold:
+    """Return `cold` with one more window in its summaries."""
+    summary = BaselineSummary() if cold.summary is None else cold.summary
+    return replace(cold, summary=summary.add(observation))
+
+
+def progress(cold: Cold, policy: CommissioningPolicy) -> Progress:
+    """Say whether the summary makes a baseline: enough windows, enough time, and calm.
+
+    Drift is judged by its size against the spread, not by its significance: nearly every real
+    start drifts significantly. A disturbed sensor is ready at the deadline all the same.
+    """
+    summary = cold.summary
+    if summary is None or not _covers(summary, policy, 1):
+        return Progress(ready=False, disturbed=False)
+    disturbed = summary.disturbance() > policy.disturbance_limit
+    overdue = _covers(summary, policy, policy.deadline_factor)
+    return Progress(ready=overdue or not disturbed, disturbed=disturbed)
+
+
+def conclude(cold: Cold) -> Cold:
+    """Return `cold` with the baseline that its summaries make, and the summaries dropped."""
+    if cold.summary is None:
+        return cold
+    baseline = cold.summary.baseline()
+    return replace(
+        cold,
+        summary=None,
+        baseline=baseline,
+        baseline_id=baseline.id,
+    )
+
+
+def restart(cold: Cold) -> Cold:
+    """Return `cold` with empty summaries and the baseline in force laid aside as the old one."""
+    return Cold(
+        old_baseline=cold.baseline or cold.old_baseline,
+        old_baseline_id=cold.baseline_id or cold.old_baseline_id,
+    )
+
+
+def suspicion(baseline: Baseline | None, policy: CommissioningPolicy) -> bool:
+    """Say whether the bearing looks damaged on arrival: impacts, or a fault line that stands out.
+
+    A baseline learnt on a damaged bearing calls the damage normal, so this is judged against
+    absolute figures and not against the sensor's own.
+    """
+    if baseline is None:
+        return False
+    lines = baseline.line_location
+    stands_out = lines is not None and bool((lines > policy.line_limit).any())
+    return stands_out or bool((baseline.kurtosis > policy.kurtosis_limit).any())
+
+
+def _covers(summary: BaselineSummary, policy: CommissioningPolicy, times: int) -> bool:
+    enough = bool(summary.count >= times * policy.windows)
+    return enough and summary.span_ns >= times * policy.span_s * 1e9

@@ -1,0 +1,157 @@
+"""Putting an alert into words and figures: which bands, which fault order, since when."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.alerts import AlertEvent, Band, Transition, Zone
+from models.scoring import rises
+from pipelines.envelope import FAULT_LINES
+from pipelines.normalise import LINES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.policy import ChartPolicy
+    from models.scoring import Detail
+    from pipelines.features import Observation
+    from pipelines.normalise import Baseline
+    from pipelines.window import SensorKey
+
+    Floats = NDArray[np.float64]
+
+NAMED_BANDS: Final = 3
+"""Bands that an alert names at most."""
+
+FAULT_NAMES: Final = {
+    "BPFO": "outer race (BPFO)",
+    "BPFI": "inner race (BPFI)",
+    "2xBSF": "ball (2 x BSF)",
+    "FTF": "cage (FTF)",
+}
+
+
+TEXTS: Final = {
+    Transition.RAISED: "departs from its healthy baseline",
+    Transition.ESCALATED: "departs severely from its healthy baseline",
+    Transition.LOWERED: "is no longer severe, still unlike its baseline",
+    Transition.CLEARED: "is back at its baseline",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One transition of one alert, as figures; `axis` is the one that carries most of the loss."""
+
+    id: str
+    transition: Transition
+    zone: Zone
+    first_ns: int
+    confirmed_ns: int
+    loss: float
+    threshold: float
+    provisional: bool
+    bundle: str
+
+
+def alert_id(key: SensorKey, first_ns: int) -> str:
+    """Return the name of an incident: 16 hexadecimal digits from sensor and first exceedance."""
+    text = f"{key.asset}\0{key.sensor}\0{first_ns}"
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def worst_axis(detail: Detail) -> int:
+    """Return the axis whose louder bands carry the most loss."""
+    louder = np.where(detail.departures >= 0, detail.band_loss, 0.0)
+    return int(np.argmax(louder.sum(axis=1)))
+
+
+def leading_bands(detail: Detail, edges: Floats) -> tuple[Band, ...]:
+    """Return up to three louder bands of the worst axis, the largest share of the loss first.
+
+    `edges` are those of the spectral bands, (bands, 2) in Hz; the envelope's bands come behind
+    them and are left out, since their frequencies are of another kind.
+    """
+    axis = worst_axis(detail)
+    departures, losses = detail.departures[axis, : len(edges)], detail.band_loss[axis, : len(edges)]
+    louder = np.where(departures > 0, losses, 0.0)
+    order = np.argsort(-louder, kind="stable")[:NAMED_BANDS]
+    return tuple(
+        Band(float(edges[k][0]), float(edges[k][1]), round(float(departures[k]), 2))
+        for k in order
+        if louder[k] > 0.0
+    )
+
+
+def closest_fault(
+    observation: Observation, baseline: Baseline | None, policy: ChartPolicy
+) -> str | None:
+    """Return the fault order whose line has risen most, or None where none stands out."""
+    if baseline is None or observation.fault_lines is None:
+        return None
+    usual, spread = baseline.centre[:, -LINES:], baseline.spread[:, -LINES:]
+    highest = rises(observation.fault_lines, usual, spread, policy).max(axis=0)
+    k = int(np.argmax(highest))
+    return FAULT_LINES[k] if highest[k] >= policy.line_sigmas else None
+
+
+def tell(
+    incident: Incident,
+    observation: Observation,
+    detail: Detail | None,
+    *,
+    fault: str | None,
+    bands: tuple[Band, ...],
+    baseline: str,
+) -> AlertEvent:
+    """Return the event that a subscriber gets, its link still to be decided."""
+    axis = observation.axes[0 if detail is None else worst_axis(detail)]
+    return AlertEvent(
+        id=incident.id,
+        asset=observation.key.asset,
+        sensor=observation.key.sensor,
+        transition=incident.transition,
+        zone=incident.zone,
+        time_ns=observation.start_ns,
+        first_exceedance_ns=incident.first_ns,
+        confirmed_ns=incident.confirmed_ns,
+        loss=incident.loss,
+        threshold=incident.threshold,
+        louder=True,
+        axis=axis,
+        bands=bands,
+        fault=fault,
+        link="",
+        provisional=incident.provisional,
+        baseline=baseline,
+        bundle=incident.bundle,
+        text=_sentence(incident, observation, axis, bands, fault),
+    )
+
+
+def _sentence(
+    incident: Incident,
+    observation: Observation,
+    axis: str,
+    bands: tuple[Band, ...],
+    fault: str | None,
+) -> str:
+    parts = [f"{observation.key} axis {axis} {TEXTS[incident.transition]}"]
+    if np.isfinite(incident.loss):
+        parts.append(f"loss {incident.loss:.3g} against a limit of {incident.threshold:.3g}")
+    if bands:
+        named = ", ".join(_band_text(band) for band in bands)
+        parts.append(f"louder most at {named}")
+    line = "no fault line found" if fault is None else f"the {FAULT_NAMES[fault]} line has risen"
+    parts.append(line)
+    if incident.provisional:
+        parts.append("the baseline is provisional")
+    return "; ".join(parts) + "."
+
+
+def _band_text(band: Band) -> str:
+    return f"{band.low_hz:.0f}-{band.high_hz:.0f} Hz"

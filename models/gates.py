@@ -1,0 +1,62 @@
+"""Which windows are judged at all.
+
+A gate must never swallow a sudden failure, so a window is withheld only for what is wrong with
+the *sensor*, for a machine that stands (energy well below its baseline on every axis, or a
+tachometer that says so), or for a *speed* that changes. A rise in level is no machine state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.policy import GatePolicy
+
+    Rows = np.ndarray[Any, Any]
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+
+TURNING_RPM: Final = 1.0
+"""Below one turn a minute a tachometer reads a standing shaft."""
+
+SPEED_MEMORY: Final = 0.05
+"""Weight of a window's speed in the sensor's usual speed."""
+
+
+def standing(level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:
+    """Return which machines stand; `level` is log10 of RMS over baseline (NaN before there is one).
+
+    `rpm` is NaN where nothing measures it.
+    """
+    stopped: Bools = (level < np.log10(policy.stop_ratio)) | (rpm < TURNING_RPM)
+    return stopped
+
+
+def hold(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:
+    """Return which `live` windows are held back since the speed changes; counts them in place.
+
+    What is held for `hold_windows` in a row, or is over `hold_level` times the baseline, is
+    released, and the new speed is then the usual one.
+    """
+    usual = rows["rpm"]
+    off = np.abs(rpm - usual) > policy.speed_change * usual
+    moved = live & (usual > 0) & off
+    loud = level >= np.log10(policy.hold_level)
+    held: Bools = moved & ~loud & (rows["held"] < policy.hold_windows)
+    released = moved & (rows["held"] >= policy.hold_windows)
+    counted = np.where(held, rows["held"] + 1, np.where(moved & ~released, rows["held"], 0))
+    rows["held"] = np.where(live, counted, rows["held"])
+    _follow_speed(rows, rpm, fresh=live & ((usual == 0) | released), steady=live & ~moved)
+    return held
+
+
+def _follow_speed(rows: Rows, rpm: Floats, *, fresh: Bools, steady: Bools) -> None:
+    usual = rows["rpm"]
+    known = ~np.isnan(rpm)
+    followed = usual + SPEED_MEMORY * (rpm - usual)
+    chosen = np.where(fresh, rpm, np.where(steady, followed, usual))
+    rows["rpm"] = np.where(known, chosen, usual)

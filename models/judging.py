@@ -1,0 +1,345 @@
+"""The steps of a round, in this order.
+
+1. Adopt what changed under a sensor: another bundle, other axes.
+2. Score what has no score against the baseline in force, and with it all later windows of those
+   sensors in the batch, so that an engine sees few, large calls.
+3. Gates: sensor fault, standing machine, changing speed.
+4. Charts and zone of commissioned sensors; absolute limits of all.
+5. Commissioning, and refinement of provisional baselines.
+6. Events and judgements; the records go back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from models import charts, commissioning, explain, gates, zones
+from models.charts import Prior
+from models.columns import Columns
+from models.judgement import Verdict
+from models.linking import OpenAlert
+from models.rounds import Round, alike
+from models.scoring import Task, score
+from models.state import (
+    COMMISSIONED,
+    FAULTY,
+    PROVISIONAL,
+    QUIETER,
+    REBASELINING,
+    STOPPED,
+    SUSPICIOUS,
+)
+from models.zones import Exceedances
+from pipelines.quality import SensorFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from models.alerts import AlertEvent
+    from models.bundle import Bundle
+    from models.charts import Reading
+    from models.engines import Engine
+    from models.policy import DetectorSettings, LimitsLookup
+    from models.rounds import Batch
+    from models.state import Cold
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+    Rows = np.ndarray[Any, Any]
+
+LEARNING_FLAGS: Final = COMMISSIONED | PROVISIONAL | SUSPICIOUS | REBASELINING | QUIETER
+
+BUNDLE_CHANGED: Final = "bundle_changed"
+
+VERDICTS: Final = (
+    Verdict.SCORED,
+    Verdict.DUPLICATE,
+    Verdict.LATE,
+    Verdict.SENSOR_FAULT,
+    Verdict.STOPPED,
+    Verdict.HELD,
+    Verdict.LEARNT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What is to be done with each window of a round; (rows,) of bool each."""
+
+    faulty: Bools
+    stopped: Bools
+    held: Bools
+    charted: Bools
+    learning: Bools
+
+    def verdicts(self, current: Round) -> list[Verdict]:
+        """Return each window's verdict."""
+        chosen = [current.duplicate, current.late, self.faulty, self.stopped, self.held]
+        numbers = np.select([*chosen, self.learning], [1, 2, 3, 4, 5, 6], 0)
+        return [VERDICTS[number] for number in numbers.tolist()]
+
+
+class Judge:
+    """Judges rounds with one bundle; holds no state of any sensor."""
+
+    def __init__(
+        self, bundle: Bundle, engine: Engine, settings: DetectorSettings, limits: LimitsLookup
+    ) -> None:
+        self._bundle = bundle.hash[:16].encode()
+        self._features = bundle.features_hash[:16].encode()
+        self._edges = bundle.features.edges_hz()[: bundle.features.bands]
+        self._prior = Prior(bundle.calibration.mean, bundle.calibration.within_sd)
+        self._engine = engine
+        self._settings = settings
+        self._limits = limits
+
+    def judge(self, batch: Batch, number: int, positions: list[int]) -> None:
+        """Judge one round; see the steps above."""
+        current = Round.gather(batch, number, positions)
+        self._adopt(current)
+        self._tick(current)
+        self._score(batch, current)
+        sorts = self._sort(batch, current)
+        log_loss = np.log10(batch.scores.loss[positions])
+        reading = self._read(batch, current, log_loss)
+        change = self._chart(batch, current, sorts, log_loss, reading)
+        self._learn(current, sorts)
+        self._write(batch, current, sorts, reading, change)
+        current.scatter(batch)
+
+    def _adopt(self, current: Round) -> None:
+        """Follow a change of bundle, features or axes; late windows change nothing."""
+        rows = current.rows
+        strange = (rows["bundle"] != self._bundle) | ~current.alike
+        for k in np.flatnonzero(strange & current.active).tolist():
+            row = rows[k : k + 1]
+            reason = self._reason(row, alike=bool(current.alike[k]))
+            if reason != BUNDLE_CHANGED:
+                current.colds[k] = commissioning.restart(current.colds[k])
+                row["flags"] &= ~np.uint32(LEARNING_FLAGS)
+            if row["index"][0]:
+                current.notes[k] = (reason,)
+            row["bundle"], row["features"] = self._bundle, self._features
+            charts.reset(row, self._prior)
+
+    def _reason(self, row: Rows, *, alike: bool) -> str:
+        if row["features"][0] != self._features:
+            return "recommissioning_for_other_features"
+        return BUNDLE_CHANGED if alike else "recommissioning_for_other_signal"
+
+    def _tick(self, current: Round) -> None:
+        """Count the window and follow the sensor's cadence."""
+        rows, active = current.rows, current.active
+        elapsed = (current.start_ns - rows["last_ns"]) * 1e-9
+        weight = np.where(rows["index"] <= 1, 1.0, 0.05)
+        followed = rows["cadence_s"] + weight * (elapsed - rows["cadence_s"])
+        rows["cadence_s"] = np.where(active & (rows["index"] > 0), followed, rows["cadence_s"])
+        rows["last_ns"] = np.where(active, current.start_ns, rows["last_ns"])
+        rows["index"] += active
+
+    def _score(self, batch: Batch, current: Round) -> None:
+        """Score the round's windows, and the later ones of their sensors, where it is not done."""
+        tasks: list[Task] = []
+        usable = current.commissioned & ~current.duplicate & ~current.faulty & self._known(current)
+        for k in np.flatnonzero(usable).tolist():
+            cold, detail = current.colds[k], batch.scores.details[current.positions[k]]
+            if detail is None or detail.baseline is not cold.baseline:
+                later = batch.positions[current.observations[k].key][current.number :]
+                tasks.extend(_tasks(batch, later, cold))
+        if tasks:
+            score(self._engine, tasks, batch.scores, self._settings.charts)
+
+    def _known(self, current: Round) -> Bools:
+        known: Bools = current.rows["features"] == self._features
+        return known
+
+    def _sort(self, batch: Batch, current: Round) -> Sorted:
+        """Decide what is done with each window, and note where that changed."""
+        active, commissioned = current.active, current.commissioned
+        scored = ~np.isnan(batch.scores.loss[current.positions])
+        level = np.where(commissioned, batch.scores.level[current.positions], np.nan)
+        faulty = active & current.faulty
+        live = active & ~faulty
+        stopped = live & gates.standing(level, current.rpm, self._settings.gates)
+        live &= ~stopped
+        held = gates.hold(current.rows, live, level, current.rpm, self._settings.gates)
+        held &= commissioned
+        self._note_conditions(current, faulty, stopped)
+        return Sorted(
+            faulty=faulty,
+            stopped=stopped,
+            held=held,
+            charted=live & ~held & commissioned & scored,
+            learning=live & ~commissioned,
+        )
+
+    def _note_conditions(self, current: Round, faulty: Bools, stopped: Bools) -> None:
+        """Keep the flags of fault and stop, and note where one began or ended."""
+        was = current.rows["flags"]
+        was_faulty, was_stopped = (was & FAULTY) != 0, (was & STOPPED) != 0
+        known = current.active & ~faulty
+        current.note(faulty & ~was_faulty, "sensor_fault_began")
+        current.note(known & was_faulty, "sensor_fault_ended")
+        current.note(stopped & ~was_stopped, "stopped")
+        current.note(known & ~stopped & was_stopped, "started")
+        current.flag(FAULTY, faulty)
+        current.flag(STOPPED, stopped | (was_stopped & faulty))
+
+    def _read(self, batch: Batch, current: Round, log_loss: Floats) -> Reading:
+        """Read the charts before the windows move them."""
+        return charts.read(
+            current.rows,
+            log_loss,
+            batch.scores.line[current.positions],
+            log_quieter=np.log10(batch.scores.quieter[current.positions]),
+            policy=self._settings.charts,
+            prior=self._prior,
+        )
+
+    def _chart(
+        self, batch: Batch, current: Round, sorts: Sorted, log_loss: Floats, reading: Reading
+    ) -> NDArray[np.int64]:
+        """Move charts and zones; return what happened to each window's zone."""
+        chosen = np.flatnonzero(sorts.charted | sorts.learning)
+        change = np.zeros(len(current.positions), np.int64)
+        if not len(chosen):
+            return change
+        rows, seen = current.rows[chosen], sorts.charted[chosen]
+        over = self._over(batch, current, chosen, seen, reading)
+        change[chosen] = zones.step(
+            rows, current.start_ns[chosen], over, self._settings.confirmation
+        )
+        quieter = seen & ~over.any & (reading.quieter[chosen] > 1.0)
+        healthy = seen & ~over.any & ~quieter & (rows["zone"] == zones.NORMAL)
+        charts.learn(rows, log_loss[chosen], healthy, self._settings.charts)
+        turned = charts.turn_quieter(rows, seen, quieter, self._settings.charts)
+        current.note(_spread(turned, chosen, len(change)), "quieter_than_baseline")
+        current.rows[chosen] = rows
+        return change
+
+    def _over(
+        self,
+        batch: Batch,
+        current: Round,
+        chosen: NDArray[np.int64],
+        seen: Bools,
+        reading: Reading,
+    ) -> Exceedances:
+        """Say which limits the chosen windows exceed."""
+        chart = self._settings.charts
+        warning, alarm = self._declared(current, chosen)
+        level = batch.scores.level[current.positions][chosen]
+        far = seen & (level >= np.log10(self._settings.severity.level_ratio))
+        values = reading.anchored, reading.adaptive, reading.line
+        highest = np.maximum.reduce([value[chosen] for value in values])
+        return Exceedances(
+            anchored=seen & (reading.anchored[chosen] > 1.0),
+            adaptive=seen & (reading.adaptive[chosen] > 1.0),
+            line=seen & (reading.line[chosen] > 1.0),
+            limit=warning,
+            severe=far | alarm,
+            calm=seen & (highest < chart.release) & ~warning,
+            seen=seen,
+        )
+
+    def _declared(self, current: Round, chosen: NDArray[np.int64]) -> tuple[Bools, Bools]:
+        """Compare with absolute limits: over the warning's, over the alarm's."""
+        warning, alarm = np.zeros((2, len(chosen)), np.bool_)
+        for k, position in enumerate(chosen.tolist()):
+            observation = current.observations[position]
+            limits = self._limits(observation.key)
+            if limits is not None:
+                warning[k], alarm[k] = limits.exceeded(observation)
+        return warning | alarm, alarm
+
+    def _learn(self, current: Round, sorts: Sorted) -> None:
+        """Take windows into baselines that are being learnt or are provisional."""
+        normal = current.rows["zone"] == zones.NORMAL
+        calm = current.rows["first_ns"] == 0
+        provisional = (current.rows["flags"] & PROVISIONAL) != 0
+        chosen = normal & calm & (sorts.learning | (sorts.charted & provisional))
+        for k in np.flatnonzero(chosen).tolist():
+            row = current.rows[k : k + 1]
+            current.colds[k], notes = commissioning.advance(
+                row, current.colds[k], current.observations[k], self._settings.commissioning
+            )
+            if notes:
+                charts.reset(row, self._prior)
+                current.notes[k] = (*current.notes[k], *notes)
+
+    def _write(
+        self,
+        batch: Batch,
+        current: Round,
+        sorts: Sorted,
+        reading: Reading,
+        change: NDArray[np.int64],
+    ) -> None:
+        """Turn columns into judgements, with events where a zone changed."""
+        columns = Columns.of(batch, current, sorts.verdicts(current), reading)
+        for k, position in enumerate(current.positions):
+            events: tuple[AlertEvent, ...] = ()
+            if change[k]:
+                events = (self._tell(batch, current, k, int(change[k]), reading),)
+            batch.judgements[position] = columns.judgement(k, events)
+
+    def _tell(
+        self, batch: Batch, current: Round, k: int, change: int, reading: Reading
+    ) -> AlertEvent:
+        """Open, move or close the alert of one row, and return the event that says so."""
+        row, observation = current.rows[k : k + 1], current.observations[k]
+        if change == zones.RAISED:
+            first_ns = int(row["first_ns"][0])
+            row["alert"] = explain.alert_id(observation.key, first_ns).encode()
+            row["alert_first_ns"], row["alert_confirmed_ns"] = first_ns, observation.start_ns
+        highest = max(reading.anchored[k], reading.adaptive[k], reading.line[k])
+        row["alert_size"] = np.fmax(highest, 0.0)
+        detail = batch.scores.details[current.positions[k]]
+        incident = explain.Incident(
+            id=row["alert"][0].decode(),
+            transition=zones.TRANSITIONS[change - 1],
+            zone=zones.ZONES[int(row["zone"][0])],
+            first_ns=int(row["alert_first_ns"][0]),
+            confirmed_ns=int(row["alert_confirmed_ns"][0]),
+            loss=float(batch.scores.loss[current.positions[k]]),
+            threshold=float(reading.threshold[k]),
+            provisional=bool(row["flags"][0] & PROVISIONAL),
+            bundle=self._bundle.decode(),
+        )
+        event = explain.tell(
+            incident,
+            observation,
+            detail,
+            fault=explain.closest_fault(
+                observation, current.colds[k].baseline, self._settings.charts
+            ),
+            bands=() if detail is None else explain.leading_bands(detail, self._edges),
+            baseline=current.colds[k].baseline_id,
+        )
+        if (alert := OpenAlert.of(row[0])) is not None:
+            batch.moved[current.positions[k]] = alert
+        if change == zones.CLEARED:
+            row["alert"] = b""
+        return event
+
+
+def _tasks(batch: Batch, positions: Sequence[int], cold: Cold) -> Iterator[Task]:
+    """Yield the windows at `positions` that can be scored against the baseline of `cold`."""
+    if cold.baseline is None:
+        return
+    for position in positions:
+        observation = batch.observations[position]
+        if observation.quality.fault is SensorFault.NONE and alike(cold, observation):
+            yield Task(position, observation, cold.baseline)
+
+
+def _spread(values: Bools, chosen: NDArray[np.int64], count: int) -> Bools:
+    """Put the values of the chosen rows back among all `count` rows, false elsewhere."""
+    spread = np.zeros(count, np.bool_)
+    spread[chosen] = values
+    return spread

@@ -1,0 +1,144 @@
+"""What is wanted of the detector: every number that judgement depends on, with its reason.
+
+The figures are defaults for a sensor of which nothing is known; `docs/detection.md` says what
+they were chosen on. A policy is frozen; how far a sensor has come lives in `models.state`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipelines.features import Observation
+    from pipelines.window import SensorKey
+
+
+@dataclass(frozen=True, slots=True)
+class CommissioningPolicy:
+    """When a sensor's baseline is good enough to judge by."""
+
+    windows: int = 100
+    span_s: float = 900.0
+    """A second cadence would learn 100 near copies; a baseline needs this much time as well."""
+    disturbance_limit: float = 1.0
+    """Drift over spread within the commissioning windows; over it, learning goes on."""
+    deadline_factor: int = 3
+    """At so many times `windows` and `span_s` a disturbed sensor gets a provisional baseline."""
+    kurtosis_limit: float = 6.0
+    """Pearson; healthy bearings measure 3-4, impacts of a defect drive it up."""
+    line_limit: float = 0.9
+    """Mean log10 prominence of a fault line (9 dB) at which a new bearing is suspected."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPolicy:
+    """Limits of the charts, in standard deviations of the log loss."""
+
+    anchored_sigmas: float = 6.0
+    adaptive_sigmas: float = 5.0
+    line_sigmas: float = 4.0
+    reference_windows: int = 100
+    """Monitored windows that the anchored reference is learnt from, then it is frozen."""
+    prior_windows: float = 20.0
+    """How many windows of its own the fleet's prior is worth: windows are autocorrelated."""
+    adaptive_windows: float = 100.0
+    """Memory of the adaptive chart."""
+    scale_floor: float = 0.05
+    """log10 units; no chart is tighter than 12 % of its level."""
+    line_scale_floor: float = 0.1
+    line_minimum: float = 0.6
+    """A line below this log10 prominence (6 dB) is no line, however unusual."""
+    provisional_widening: float = 1.25
+    """A provisional baseline knows less: its limits lie this much further out."""
+    quieter_windows: int = 20
+    """So many windows in a row quieter than the anchored limit make a note."""
+    release: float = 0.8
+    """Hysteresis: a chart is calm again below this part of its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationPolicy:
+    """How often and how long before it is believed."""
+
+    needed: int = 3
+    among: int = 4
+    minimum_s: float = 0.0
+    clear_windows: int = 20
+    """Calm windows in a row before a zone is lowered."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityPolicy:
+    """What makes a warning an alarm."""
+
+    level_ratio: float = 2.5
+    """RMS over the baseline's RMS, on the worst axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """When a window is not judged."""
+
+    stop_ratio: float = 0.3
+    """RMS below this part of the baseline on every axis: the machine stands."""
+    speed_change: float = 0.05
+    """Relative change of measured speed that counts as run-up or coast-down."""
+    hold_windows: int = 10
+    hold_level: float = 2.0
+    """RMS ratio from which a held window is judged all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPolicy:
+    """When alerts on one asset are close enough in time that the larger is the primary one."""
+
+    close_windows: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSettings:
+    """All policies of the detector."""
+
+    commissioning: CommissioningPolicy = field(default_factory=CommissioningPolicy)
+    charts: ChartPolicy = field(default_factory=ChartPolicy)
+    confirmation: ConfirmationPolicy = field(default_factory=ConfirmationPolicy)
+    severity: SeverityPolicy = field(default_factory=SeverityPolicy)
+    gates: GatePolicy = field(default_factory=GatePolicy)
+    links: LinkPolicy = field(default_factory=LinkPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Absolute limits that a machine's owner declared; they hold from the first window.
+
+    `rms_*` are in `unit` and apply to windows in that unit only, `velocity_*` in mm/s RMS.
+    """
+
+    unit: str = "g"
+    rms_warning: float | None = None
+    rms_alarm: float | None = None
+    velocity_warning: float | None = None
+    velocity_alarm: float | None = None
+
+    def exceeded(self, observation: Observation) -> tuple[bool, bool]:
+        """Return whether a window is over the warning's limits, and over the alarm's."""
+        pairs = [(observation.velocity_rms, self.velocity_warning, self.velocity_alarm)]
+        if observation.unit == self.unit:
+            pairs.append((observation.rms, self.rms_warning, self.rms_alarm))
+        warning = any(_over(values, limit) for values, limit, _ in pairs)
+        return warning, any(_over(values, limit) for values, _, limit in pairs)
+
+
+def _over(values: NDArray[np.float32], limit: float | None) -> bool:
+    """Say whether any axis is over the limit; an axis that could not be measured is not."""
+    return limit is not None and bool((values > limit).any())
+
+
+if TYPE_CHECKING:
+    LimitsLookup = Callable[[SensorKey], Limits | None]

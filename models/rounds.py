@@ -1,0 +1,175 @@
+"""A batch is judged in rounds: at most one window of a sensor in each, as columns.
+
+The hot records of a round are gathered into one array, changed in place by column operations and
+scattered again; what needs Python a sensor at a time (commissioning, events) is rare or small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from models.scoring import Scores
+from models.state import COMMISSIONED, HOT, NEW_HOT, Cold, SensorState
+from pipelines.quality import SensorFault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from models.judgement import Judgement
+    from models.linking import OpenAlert
+    from pipelines.features import Observation
+    from pipelines.window import SensorKey
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+    Rows = np.ndarray[Any, Any]
+
+
+RATE_TOLERANCE: Final = 0.02
+"""Sample rates further apart give other bands, and another noise in them."""
+
+EMPTY: Final = Cold()
+
+
+def by_sensor(observations: Sequence[Observation]) -> dict[SensorKey, list[int]]:
+    """Return the positions of each sensor's windows, in order."""
+    found: dict[SensorKey, list[int]] = {}
+    for position, observation in enumerate(observations):
+        found.setdefault(observation.key, []).append(position)
+    return found
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch under judgement; `states` holds the new states of the sensors met so far."""
+
+    before: Mapping[SensorKey, SensorState]
+    observations: Sequence[Observation]
+    positions: dict[SensorKey, list[int]]
+    scores: Scores
+    judgements: dict[int, Judgement] = field(default_factory=dict)
+    states: dict[SensorKey, SensorState] = field(default_factory=dict)
+    moved: dict[int, OpenAlert] = field(default_factory=dict)
+    """Position of each transition -> the alert as it was then."""
+
+    @classmethod
+    def of(
+        cls, states: Mapping[SensorKey, SensorState], observations: Sequence[Observation]
+    ) -> Batch:
+        """Return a batch of which nothing is judged yet."""
+        scores = Scores.empty(len(observations))
+        return cls(states, observations, by_sensor(observations), scores)
+
+    def rounds(self) -> list[list[int]]:
+        """Return the positions of each round: the k-th window of every sensor is in round k."""
+        longest = max(map(len, self.positions.values()), default=0)
+        rounds: list[list[int]] = [[] for _ in range(longest)]
+        for positions in self.positions.values():
+            for number, position in enumerate(positions):
+                rounds[number].append(position)
+        return rounds
+
+    def state(self, key: SensorKey) -> SensorState | None:
+        """Return the newest state of a sensor, or None for a new one."""
+        return self.states.get(key) or self.before.get(key)
+
+
+@dataclass(slots=True)
+class Round:
+    """The columns of one round; every array has one entry a window.
+
+    `rows` are copies of the hot records, changed in place. `active` windows move the state;
+    duplicates and late ones do not.
+    """
+
+    number: int
+    positions: list[int]
+    observations: list[Observation]
+    states: list[SensorState | None]
+    colds: list[Cold]
+    rows: Rows
+    start_ns: NDArray[np.int64]
+    rpm: Floats
+    faulty: Bools
+    duplicate: Bools
+    late: Bools
+    alike: Bools
+    notes: list[tuple[str, ...]]
+
+    @classmethod
+    def gather(cls, batch: Batch, number: int, positions: list[int]) -> Round:
+        """Collect what a round needs into columns."""
+        observations = [batch.observations[position] for position in positions]
+        states = [batch.state(observation.key) for observation in observations]
+        colds = [EMPTY if state is None else state.cold for state in states]
+        hot = b"".join([NEW_HOT if state is None else state.hot for state in states])
+        rows = np.frombuffer(hot, HOT).copy()
+        start_ns = np.array([observation.start_ns for observation in observations], np.int64)
+        seen = rows["index"] > 0
+        return cls(
+            number=number,
+            positions=positions,
+            observations=observations,
+            states=states,
+            colds=colds,
+            rows=rows,
+            start_ns=start_ns,
+            rpm=np.array([_number(observation.rpm) for observation in observations]),
+            faulty=np.array(
+                [one.quality.fault is not SensorFault.NONE for one in observations], np.bool_
+            ),
+            duplicate=seen & (start_ns == rows["last_ns"]),
+            late=seen & (start_ns < rows["last_ns"]),
+            alike=np.array(list(map(alike, colds, observations)), np.bool_),
+            notes=[()] * len(positions),
+        )
+
+    @property
+    def active(self) -> Bools:
+        """Windows that are newer than the last of their sensor."""
+        return ~(self.duplicate | self.late)
+
+    @property
+    def commissioned(self) -> Bools:
+        """Sensors with a baseline in force."""
+        has: Bools = (self.rows["flags"] & COMMISSIONED) != 0
+        return has
+
+    def flag(self, bit: int, which: Bools) -> None:
+        """Set `bit` of the flags where `which`, and unset it in the other active rows."""
+        flags = self.rows["flags"]
+        cleared = np.where(self.active, flags & ~np.uint32(bit), flags)
+        self.rows["flags"] = np.where(which, cleared | np.uint32(bit), cleared)
+
+    def note(self, which: Bools, text: str) -> None:
+        """Add a note to the windows in `which`."""
+        for k in np.flatnonzero(which).tolist():
+            self.notes[k] = (*self.notes[k], text)
+
+    def scatter(self, batch: Batch) -> None:
+        """Put the new states into the batch; late windows and duplicates leave theirs."""
+        data, size = self.rows.tobytes(), HOT.itemsize
+        for k, moved in enumerate(self.active.tolist()):
+            state = self.states[k]
+            if moved or state is None:
+                state = SensorState(data[k * size : (k + 1) * size], self.colds[k])
+            batch.states[self.observations[k].key] = state
+
+
+def alike(cold: Cold, observation: Observation) -> bool:
+    """Say whether a window measures what the sensor's baseline, if there is one, was learnt on."""
+    known = cold.baseline or cold.summary
+    if known is None:
+        return True
+    rate_hz = observation.sample_rate_hz
+    same_rate = abs(known.sample_rate_hz - rate_hz) <= RATE_TOLERANCE * rate_hz
+    return known.axes == observation.axes and same_rate
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value

@@ -1,0 +1,177 @@
+"""From observations and baselines to numbers that the charts take; many windows in one call.
+
+A window's numbers depend on that window, its sensor's baseline and the network only, so windows
+of any sensors and times are scored together; what comes out is bit-equal however they are grouped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from models.charts import round_significant
+from models.loss import reconstruction_loss
+from pipelines.normalise import LINES, POWER, normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from models.engines import Engine
+    from models.policy import ChartPolicy
+    from pipelines.features import Observation
+    from pipelines.normalise import Baseline
+
+    Floats = NDArray[np.float64]
+
+TINY: Final = float(np.finfo(np.float32).tiny)
+
+DEPARTURES: Final = 16
+"""Bands of the vibration measurement: neighbours are averaged to so many."""
+
+LOSS_FLOOR: Final = 0.1
+"""Added to either part of the loss: its logarithm must not follow a part that vanishes down."""
+
+
+class Task(NamedTuple):
+    """A window of a batch, and the baseline that it is scored against."""
+
+    position: int
+    observation: Observation
+    baseline: Baseline
+
+
+@dataclass(slots=True)
+class Scores:
+    """What a batch's windows score, one entry a window, NaN where not scored.
+
+    `loss` is the largest over the axes of the error carried by bands that got louder; `quieter`
+    the same for the others. `level` is log10 of RMS over baseline and `line` the largest rise of
+    a fault line in standard deviations, both on the worst axis.
+    """
+
+    loss: Floats
+    quieter: Floats
+    level: Floats
+    line: Floats
+    details: list[Detail | None] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, count: int) -> Scores:
+        """Return scores of `count` windows, none scored yet."""
+        loss, quieter, level, line = np.full((4, count), np.nan)
+        return cls(loss, quieter, level, line, [None] * count)
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What explains one window's loss.
+
+    `merged` is (axes, 16), `departures` and `band_loss` are (axes, bands).
+    """
+
+    baseline: Baseline
+    axis_loss: tuple[float, ...]
+    merged: Floats
+    departures: Floats
+    band_loss: Floats
+
+
+def score(engine: Engine, tasks: Sequence[Task], scores: Scores, policy: ChartPolicy) -> None:
+    """Score windows, each against the baseline beside it, into `scores`."""
+    shapes: dict[int, list[Task]] = {}
+    for task in tasks:
+        shapes.setdefault(len(task.observation.axes), []).append(task)
+    for alike in shapes.values():
+        _score_alike(engine, alike, scores, policy)
+
+
+def _score_alike(
+    engine: Engine, tasks: Sequence[Task], scores: Scores, policy: ChartPolicy
+) -> None:
+    """Score windows that have the same number of axes."""
+    positions = np.array([task.position for task in tasks])
+    log_bands = np.stack([task.observation.log_bands for task in tasks])
+    sequences, mask = normalise(log_bands, [task.baseline for task in tasks])
+    count, axes, frames, bands = sequences.shape
+    flat, flat_mask = sequences.reshape(-1, frames, bands), mask.reshape(-1, bands)
+    loss, band_loss = reconstruction_loss(flat, engine.reconstruct(flat), flat_mask)
+    departures = _mean_over_frames(flat)
+    louder = _part(band_loss, flat_mask, departures >= 0).reshape(count, axes)
+    quieter = _part(band_loss, flat_mask, departures < 0).reshape(count, axes)
+    scores.loss[positions] = round_significant(louder.max(axis=1) + LOSS_FLOOR)
+    scores.quieter[positions] = round_significant(quieter.max(axis=1) + LOSS_FLOOR)
+    centres = np.stack([task.baseline.centre for task in tasks]).astype(np.float64)
+    scores.level[positions] = _level(tasks, centres)
+    scores.line[positions] = _line(tasks, centres, policy)
+    merged = merge(departures, flat_mask).reshape(count, axes, DEPARTURES)
+    axis_losses = round_significant(loss).reshape(count, axes).tolist()
+    for k, task in enumerate(tasks):
+        rows = slice(k * axes, (k + 1) * axes)
+        scores.details[task.position] = Detail(
+            task.baseline, tuple(axis_losses[k]), merged[k], departures[rows], band_loss[rows]
+        )
+
+
+def _mean_over_frames(sequences: NDArray[np.float32]) -> Floats:
+    """Average (n, frames, bands) over frames, one after the other: a fixed order in any batch."""
+    total = np.zeros((sequences.shape[0], sequences.shape[2]))
+    for frame in range(sequences.shape[1]):
+        total += sequences[:, frame]
+    mean: Floats = total / sequences.shape[1]
+    return mean
+
+
+def _part(band_loss: Floats, mask: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> Floats:
+    """Return what the chosen bands add to the loss (n,); a running sum keeps the order fixed."""
+    kept = np.where(chosen, band_loss, 0.0)
+    part: Floats = np.cumsum(kept, axis=1)[:, -1] / np.maximum(mask.sum(axis=1), 1)
+    return part
+
+
+def merge(departures: Floats, mask: NDArray[np.bool_]) -> Floats:
+    """Average neighbouring bands of (n, bands) to (n, 16), masked ones left out."""
+    bands = departures.shape[1]
+    starts = np.arange(DEPARTURES) * bands // DEPARTURES
+    known = np.maximum(np.add.reduceat(mask.astype(np.float64), starts, axis=1), 1.0)
+    return np.round(np.add.reduceat(np.where(mask, departures, 0.0), starts, axis=1) / known, 3)
+
+
+def _level(tasks: Sequence[Task], centres: Floats) -> Floats:
+    """Return log10 of RMS over the baseline's, on the axis where it is largest."""
+    rms = np.stack([task.observation.rms for task in tasks]).astype(np.float64)
+    level: Floats = (np.log10(np.maximum(rms, TINY)) - centres[:, :, POWER] / 2).max(axis=1)
+    return level
+
+
+def _line(tasks: Sequence[Task], centres: Floats, policy: ChartPolicy) -> Floats:
+    """Return the largest rise of a fault line in standard deviations, 0 where none is known."""
+    if all(task.observation.fault_lines is None for task in tasks):
+        return np.zeros(len(tasks))
+    axes = centres.shape[1]
+    lines = np.stack([_lines(task.observation, axes) for task in tasks])
+    spreads = np.stack([task.baseline.spread[:, -LINES:] for task in tasks])
+    highest: Floats = rises(lines, centres[:, :, -LINES:], spreads, policy).max(axis=(1, 2))
+    return highest
+
+
+def _lines(observation: Observation, axes: int) -> NDArray[np.float32]:
+    lines = observation.fault_lines
+    return np.full((axes, LINES), np.nan, np.float32) if lines is None else lines
+
+
+def rises(
+    lines: NDArray[np.float32],
+    usual: NDArray[Any],
+    spread: NDArray[np.float32],
+    policy: ChartPolicy,
+) -> Floats:
+    """Return the rise of fault lines (..., 4) in standard deviations.
+
+    A line below `line_minimum` is none, and neither is one that the baseline does not know: 0.
+    """
+    rise = (lines - usual) / np.maximum(spread, policy.line_scale_floor)
+    return np.where(lines >= policy.line_minimum, np.nan_to_num(rise), 0.0)

@@ -1,0 +1,209 @@
+"""What the detector remembers of one sensor: a small hot record and a cold one.
+
+The hot record is one row of `HOT`: charts, zone, open alert, last event time. It changes with
+every window and has a fixed layout, so that a round of sensors is gathered into one array. The
+cold record holds the baselines (and, while commissioning, the summary they are made from); it is
+replaced only when it changes, so `new.cold is not old.cold` says that it must be written.
+
+Both name their schema version. An older one is migrated when it is read (`MIGRATIONS`); a newer
+one is refused with `StateError`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from pipelines.normalise import Baseline, BaselineSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SCHEMA: Final = 1
+
+HOT: Final = np.dtype(
+    [
+        ("schema", "<u4"),
+        ("spare", "<u4"),
+        ("features", "S16"),
+        ("bundle", "S16"),
+        ("last_ns", "<i8"),
+        ("index", "<i8"),
+        ("cadence_s", "<f8"),
+        ("flags", "<u4"),
+        ("zone", "<u4"),
+        # anchored chart: count, mean and squared deviations of log10 loss, then frozen
+        ("anchor_count", "<f8"),
+        ("anchor_mean", "<f8"),
+        ("anchor_squares", "<f8"),
+        # adaptive chart: exponential mean and variance of log10 loss
+        ("adaptive_count", "<f8"),
+        ("adaptive_mean", "<f8"),
+        ("adaptive_variance", "<f8"),
+        # the last 64 windows of each chart, newest in bit 0: 1 = over the limit
+        ("anchored_bits", "<u8"),
+        ("adaptive_bits", "<u8"),
+        ("line_bits", "<u8"),
+        ("limit_bits", "<u8"),
+        ("severe_bits", "<u8"),
+        ("quiet_bits", "<u8"),
+        ("first_ns", "<i8"),
+        ("calm", "<u4"),
+        ("mild", "<u4"),
+        # open alert
+        ("alert", "S16"),
+        ("alert_first_ns", "<i8"),
+        ("alert_confirmed_ns", "<i8"),
+        ("alert_size", "<f8"),
+        # gates
+        ("rpm", "<f8"),
+        ("held", "<u4"),
+        ("refined", "<u4"),
+    ]
+)
+"""Layout of the hot record, little-endian."""
+
+NEW_HOT: Final = SCHEMA.to_bytes(4, "little") + bytes(HOT.itemsize - 4)
+"""The hot record of a sensor never seen."""
+
+# bits of `flags`
+COMMISSIONED: Final = 1
+REBASELINING: Final = 2
+PROVISIONAL: Final = 4
+SUSPICIOUS: Final = 8
+FAULTY: Final = 16
+STOPPED: Final = 32
+QUIETER: Final = 64
+
+MIGRATIONS: Final[Mapping[int, Callable[[bytes, bytes | None], tuple[bytes, bytes | None]]]] = {}
+"""From schema version to the function that lifts (hot, cold) bytes to the next one."""
+
+
+class StateError(ValueError):
+    """A stored state cannot be read; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cold:
+    """Baselines of one sensor; replaced as a whole.
+
+    `summary` grows while commissioning, `baseline` is its outcome; `old_*` are what was in force
+    before the last re-baselining.
+    """
+
+    summary: BaselineSummary | None = None
+    baseline: Baseline | None = None
+    baseline_id: str = ""
+    old_baseline: Baseline | None = None
+    old_baseline_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorState:
+    """The state of one sensor, a value: `hot` is one row of `HOT` as bytes."""
+
+    hot: bytes
+    cold: Cold
+
+    @property
+    def row(self) -> Any:
+        """The hot record as a read-only NumPy record, for reading single fields."""
+        return np.frombuffer(self.hot, HOT)[0]
+
+    @property
+    def commissioned(self) -> bool:
+        """Whether a baseline is in force."""
+        return bool(self.row["flags"] & COMMISSIONED)
+
+
+class _ColdRecord(msgspec.Struct, frozen=True, array_like=True):
+    """How `Cold` lies on disk."""
+
+    schema: int
+    summary: bytes | None
+    baseline: bytes | None
+    baseline_id: str
+    old_baseline: bytes | None
+    old_baseline_id: str
+
+
+def encode_hot(state: SensorState) -> bytes:
+    """Return the hot record's bytes, the same length for every sensor."""
+    return state.hot
+
+
+def encode_cold(state: SensorState) -> bytes:
+    """Return the cold record's bytes."""
+    cold = state.cold
+    return msgspec.msgpack.encode(
+        _ColdRecord(
+            schema=SCHEMA,
+            summary=_bytes(cold.summary),
+            baseline=_bytes(cold.baseline),
+            baseline_id=cold.baseline_id,
+            old_baseline=_bytes(cold.old_baseline),
+            old_baseline_id=cold.old_baseline_id,
+        )
+    )
+
+
+def decode_state(hot: bytes, cold: bytes | None) -> SensorState:
+    """Return the state that `encode_hot` and `encode_cold` wrote.
+
+    Raises `StateError` for a record of a newer schema, or one that is damaged.
+    """
+    schema = _schema_of(hot)
+    while schema < SCHEMA:
+        hot, cold = _migration(schema)(hot, cold)
+        schema = _schema_of(hot)
+    if len(hot) != HOT.itemsize:
+        raise StateError(f"hot state has {len(hot)} bytes, expected {HOT.itemsize}: it is damaged")
+    return SensorState(hot, Cold() if cold is None else _decode_cold(cold))
+
+
+def with_row(state: SensorState, **fields: Any) -> SensorState:
+    """Return `state` with fields of its hot record replaced."""
+    row = np.frombuffer(state.hot, HOT).copy()
+    for name, value in fields.items():
+        row[name] = value
+    return replace(state, hot=row.tobytes())
+
+
+def _schema_of(hot: bytes) -> int:
+    if len(hot) < 4:
+        raise StateError(f"hot state has {len(hot)} bytes, too few for a schema version")
+    schema = int.from_bytes(hot[:4], "little")
+    if schema > SCHEMA:
+        raise StateError(
+            f"state has schema {schema}, this version reads up to {SCHEMA}: "
+            "a newer bearingwatch wrote it; run that version, or start with an empty state topic"
+        )
+    return schema
+
+
+def _migration(schema: int) -> Callable[[bytes, bytes | None], tuple[bytes, bytes | None]]:
+    try:
+        return MIGRATIONS[schema]
+    except KeyError:
+        raise StateError(f"state has schema {schema}, which no migration leads on from") from None
+
+
+def _bytes(part: Baseline | BaselineSummary | None) -> bytes | None:
+    return None if part is None else part.encode()
+
+
+def _decode_cold(data: bytes) -> Cold:
+    try:
+        record = msgspec.msgpack.decode(data, type=_ColdRecord)
+    except msgspec.MsgspecError as error:
+        raise StateError(f"cold state is damaged: {error}") from error
+    return Cold(
+        summary=None if record.summary is None else BaselineSummary.decode(record.summary),
+        baseline=None if record.baseline is None else Baseline.decode(record.baseline),
+        baseline_id=record.baseline_id,
+        old_baseline=None if record.old_baseline is None else Baseline.decode(record.old_baseline),
+        old_baseline_id=record.old_baseline_id,
+    )

@@ -1,0 +1,122 @@
+"""From single exceedances to a zone: confirmation m of n, severity, hysteresis on the way down.
+
+A chart's last 64 windows are bits of one integer, so confirmation is a count of bits and survives
+a restart. Works in place on rows of `models.state.HOT`, one window a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from models.alerts import Transition, Zone
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.policy import ConfirmationPolicy
+
+    Rows = np.ndarray[Any, Any]
+    Bools = NDArray[np.bool_]
+
+ZONES: Final = (Zone.NORMAL, Zone.WARNING, Zone.ALARM)
+NORMAL, WARNING, ALARM = range(3)
+
+TRANSITIONS: Final = (
+    Transition.RAISED,
+    Transition.ESCALATED,
+    Transition.LOWERED,
+    Transition.CLEARED,
+)
+STAY, RAISED, ESCALATED, LOWERED, CLEARED = range(5)
+
+CHARTS: Final = ("anchored_bits", "adaptive_bits", "line_bits", "limit_bits")
+
+
+@dataclass(frozen=True, slots=True)
+class Exceedances:
+    """What one window a row is over; each (rows,) of bool.
+
+    `calm` is stricter than 'nothing exceeds': every chart is below its release level. `seen` are
+    windows that the charts saw; without that nothing is ever lowered.
+    """
+
+    anchored: Bools
+    adaptive: Bools
+    line: Bools
+    limit: Bools
+    severe: Bools
+    calm: Bools
+    seen: Bools
+
+    @property
+    def any(self) -> Bools:
+        """Whether anything exceeds."""
+        return self.anchored | self.adaptive | self.line | self.limit
+
+
+def step(
+    rows: Rows, start_ns: NDArray[np.int64], over: Exceedances, policy: ConfirmationPolicy
+) -> NDArray[np.int64]:
+    """Move each row's zone by one window.
+
+    Returns what happened: `STAY`, or a number whose transition is `TRANSITIONS[number - 1]`.
+    """
+    hits = (over.anchored, over.adaptive, over.line, over.limit)
+    for name, hit in zip(CHARTS, hits, strict=True):
+        rows[name] = _shift(rows[name], hit)
+    rows["severe_bits"] = _shift(rows["severe_bits"], over.severe)
+    _note_first(rows, start_ns, over.any, policy)
+    confirmed = _confirmed(rows, start_ns, policy)
+    severe = _count(rows["severe_bits"], policy.among) >= policy.needed
+    rows["calm"] = np.where(over.calm, rows["calm"] + 1, 0)
+    rows["mild"] = np.where(over.severe, 0, rows["mild"] + over.seen)
+    return _move(rows, confirmed, severe, policy)
+
+
+def _shift(bits: NDArray[np.uint64], hit: Bools) -> NDArray[np.uint64]:
+    shifted: NDArray[np.uint64] = (bits << np.uint64(1)) | hit.astype(np.uint64)
+    return shifted
+
+
+def _count(bits: NDArray[np.uint64], among: int) -> NDArray[np.uint8]:
+    counted: NDArray[np.uint8] = np.bitwise_count(bits & np.uint64((1 << among) - 1))
+    return counted
+
+
+def _note_first(
+    rows: Rows, start_ns: NDArray[np.int64], over: Bools, policy: ConfirmationPolicy
+) -> None:
+    """Remember when the present run of exceedances began; forget it when none is in sight."""
+    recent = np.zeros(len(rows), np.bool_)
+    for name in CHARTS:
+        recent |= _count(rows[name], policy.among) > 0
+    began = over & (rows["first_ns"] == 0)
+    rows["first_ns"] = np.where(began, start_ns, np.where(recent, rows["first_ns"], 0))
+
+
+def _confirmed(rows: Rows, start_ns: NDArray[np.int64], policy: ConfirmationPolicy) -> Bools:
+    often = np.zeros(len(rows), np.bool_)
+    for name in CHARTS:
+        often |= _count(rows[name], policy.among) >= policy.needed
+    lasted = start_ns - rows["first_ns"] >= int(policy.minimum_s * 1e9)
+    confirmed: Bools = often & lasted
+    return confirmed
+
+
+def _move(
+    rows: Rows, confirmed: Bools, severe: Bools, policy: ConfirmationPolicy
+) -> NDArray[np.int64]:
+    """One step up or down at a time, so that a warning always comes before an alarm."""
+    zone = rows["zone"].astype(np.int64)
+    raised = (zone == NORMAL) & confirmed
+    escalated = (zone == WARNING) & severe
+    lowered = (zone == ALARM) & (rows["mild"] >= policy.clear_windows)
+    cleared = (zone == WARNING) & ~escalated & (rows["calm"] >= policy.clear_windows)
+    rows["zone"] = zone + raised + escalated - lowered - cleared.astype(np.int64)
+    change: NDArray[np.int64] = np.select(
+        [raised, escalated, lowered, cleared], [RAISED, ESCALATED, LOWERED, CLEARED], STAY
+    )
+    return change

@@ -1,0 +1,297 @@
+"""The detector's contract: pure, batched, and the life of a sensor from first window to alarm."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.alerts import Transition, Zone
+from models.detector import Detector, Judgement, Status, Verdict, rebaseline
+from models.policy import CommissioningPolicy, DetectorSettings, Limits
+from models.state import SensorState, decode_state, encode_cold, encode_hot
+from pipelines.features import FeatureSettings, Observation
+from pipelines.quality import Quality, SensorFault
+from pipelines.window import SensorKey
+from tests.unit.models.fleet import (
+    FEATURES,
+    KEY,
+    ZeroEngine,
+    bundle,
+    detector,
+    healthy,
+    judge_all,
+    observation,
+)
+
+QUICK = DetectorSettings(commissioning=CommissioningPolicy(windows=30, span_s=0.0))
+FAULTY = Quality(SensorFault.STUCK)
+NEIGHBOUR = SensorKey("pump", "free-end")
+
+
+def comparable(judgement: Judgement) -> str:
+    """Return everything a judgement says as text: NaN equals NaN there."""
+    return repr(replace(judgement, observation=None))  # type: ignore[arg-type]
+
+
+def stored(states: dict[SensorKey, SensorState]) -> dict[SensorKey, tuple[bytes, bytes]]:
+    return {key: (encode_hot(state), encode_cold(state)) for key, state in states.items()}
+
+
+def commissioned() -> tuple[Detector, dict[SensorKey, SensorState]]:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, healthy(60))
+    return judging, states
+
+
+def life(seed: int) -> list[Observation]:
+    """Return a stream of three sensors with everything that can happen in it."""
+    noise = np.random.default_rng(seed)
+    stream: list[Observation] = []
+    for index in range(70):
+        for key in (KEY, NEIGHBOUR, SensorKey("fan", "x")):
+            louder = 1.0 if key.asset == "pump" and index > 50 else 0.0
+            quality = FAULTY if noise.random() < 0.05 else None
+            stream.append(observation(index, key=key, louder=louder, seed=seed, quality=quality))
+            if noise.random() < 0.1:
+                stream.append(observation(max(0, index - 3), key=key, seed=seed + 1))
+    return stream
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 5), sizes=st.lists(st.integers(1, 40), max_size=20))
+def test_any_split_into_batches_gives_the_same_bytes(seed: int, sizes: list[int]) -> None:
+    stream = life(seed)
+    whole_states, whole = judge_all(detector(QUICK), stream)
+    split_states, split = judge_all(detector(QUICK), stream, sizes)
+    assert [comparable(one) for one in split] == [comparable(one) for one in whole]
+    assert stored(split_states) == stored(whole_states)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 5), cuts=st.lists(st.integers(1, 60), max_size=8))
+def test_saving_and_loading_between_windows_changes_nothing(seed: int, cuts: list[int]) -> None:
+    stream = life(seed)
+    _, whole = judge_all(detector(QUICK), stream)
+    states: dict[SensorKey, SensorState] = {}
+    judged: list[Judgement] = []
+    first = 0
+    for size in (*cuts, len(stream)):
+        states, part = judge_all(detector(QUICK), stream[first : first + size], states=states)
+        states = {key: decode_state(*pair) for key, pair in stored(states).items()}
+        judged += part
+        first += size
+    assert [comparable(one) for one in judged] == [comparable(one) for one in whole]
+
+
+def test_judge_leaves_its_arguments_alone() -> None:
+    judging, states = commissioned()
+    before = stored(states)
+    judging.judge(states, [observation(60, louder=1.0)])
+    assert stored(states) == before
+
+
+def test_a_new_sensor_learns_and_then_is_scored() -> None:
+    _, judged = judge_all(detector(QUICK), healthy(40))
+    assert [one.verdict for one in judged] == [Verdict.LEARNT] * 30 + [Verdict.SCORED] * 10
+    assert judged[29].notes == ("commissioned",)
+    assert {one.status for one in judged[30:]} == {Status.MONITORING}
+    assert all(math.isnan(one.loss) for one in judged[:30])
+    assert all(one.loss < one.threshold for one in judged[30:])
+    assert [one.index for one in judged] == list(range(40))
+
+
+def test_commissioning_needs_a_span_as_well_as_a_count() -> None:
+    policy = CommissioningPolicy(windows=30, span_s=50 * 60.0)
+    _, judged = judge_all(detector(DetectorSettings(commissioning=policy)), healthy(60))
+    assert [one.verdict for one in judged].index(Verdict.SCORED) == 51
+
+
+def test_a_step_raises_an_alert_then_escalates_it_then_clears_it() -> None:
+    judging, states = commissioned()
+    stream = [observation(60 + k, louder=2.0 if k < 10 else 0.0) for k in range(80)]
+    states, judged = judge_all(judging, stream, states=states)
+    events = [event for one in judged for event in one.events]
+    assert [event.transition for event in events] == [
+        Transition.RAISED,
+        Transition.ESCALATED,
+        Transition.LOWERED,
+        Transition.CLEARED,
+    ]
+    assert len({event.id for event in events}) == 1
+    assert events[0].first_exceedance_ns == stream[0].start_ns
+    assert events[0].confirmed_ns == stream[2].start_ns
+    assert events[0].loss > events[0].threshold
+    assert judged[-1].zone is Zone.NORMAL
+
+
+def test_quieter_alone_is_noted_once_and_never_a_warning() -> None:
+    judging, states = commissioned()
+    stream = [observation(60 + k, louder=-0.8) for k in range(60)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert {one.zone for one in judged} == {Zone.NORMAL}
+    assert not any(one.louder for one in judged)
+    notes = [note for one in judged for note in one.notes]
+    assert notes == ["quieter_than_baseline"]
+
+
+def test_a_duplicate_is_dropped_and_a_late_window_scored_without_a_trace() -> None:
+    judging, states = commissioned()
+    new, judged = judging.judge(states, [observation(59), observation(40, seed=7)])
+    assert [one.verdict for one in judged] == [Verdict.DUPLICATE, Verdict.LATE]
+    assert [one.index for one in judged] == [-1, -1]
+    assert math.isnan(judged[0].loss)
+    assert judged[1].loss > 0
+    assert stored(new) == stored(states)
+
+
+def test_a_sensor_fault_never_clears_an_open_alert() -> None:
+    judging, states = commissioned()
+    states, _ = judge_all(judging, [observation(60 + k, louder=1.0) for k in range(5)], (), states)
+    stream = [observation(65 + k, quality=FAULTY) for k in range(100)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
+    assert {one.status for one in judged} == {Status.SENSOR_FAULT}
+    assert Zone.NORMAL not in {one.zone for one in judged}
+    assert judged[0].notes == ("sensor_fault_began",)
+
+
+def test_a_standing_machine_is_not_scored() -> None:
+    judging, states = commissioned()
+    _, judged = judge_all(judging, [observation(60 + k, louder=-3.0) for k in range(3)], (), states)
+    assert {one.verdict for one in judged} == {Verdict.STOPPED}
+    assert judged[0].notes == ("stopped",)
+
+
+def test_a_sudden_step_is_not_held_back_while_the_speed_is_steady() -> None:
+    judging, states = commissioned()
+    _, judged = judge_all(judging, [observation(60, louder=1.8, rpm=1500.0)], (), states)
+    assert judged[0].verdict is Verdict.SCORED
+    assert judged[0].loss > judged[0].threshold
+
+
+def test_a_changing_speed_holds_windows_back_but_not_for_ever() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [observation(k, rpm=1500.0) for k in range(60)])
+    _, judged = judge_all(judging, [observation(60 + k, rpm=1200.0) for k in range(12)], (), states)
+    assert [one.verdict for one in judged] == [Verdict.HELD] * 10 + [Verdict.SCORED] * 2
+
+
+def test_what_is_loud_is_released_whatever_the_speed_does() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [observation(k, rpm=1500.0) for k in range(60)])
+    _, judged = judge_all(judging, [observation(60, rpm=1200.0, louder=1.0)], (), states)
+    assert judged[0].verdict is Verdict.SCORED
+
+
+def test_absolute_limits_protect_from_the_first_window() -> None:
+    limits = Limits(unit="g", rms_warning=0.4, rms_alarm=2.0)
+    _, judged = judge_all(detector(QUICK, limits=lambda _key: limits), healthy(5))
+    assert [one.zone for one in judged] == [Zone.NORMAL] * 2 + [Zone.WARNING] * 3
+
+
+def test_a_rising_fault_line_is_named() -> None:
+    judging = detector(QUICK)
+    quiet = [0.0, 0.1, 0.0, 0.1]
+    states, _ = judge_all(judging, [observation(k, lines=quiet) for k in range(60)])
+    stream = [observation(60 + k, lines=[1.5, 0.1, 0.0, 0.1]) for k in range(4)]
+    _, judged = judge_all(judging, stream, states=states)
+    events = [event for one in judged for event in one.events]
+    assert [event.fault for event in events] == ["BPFO"]
+    assert "BPFO" in events[0].text
+
+
+def test_a_bearing_bad_on_arrival_is_suspected() -> None:
+    _, judged = judge_all(detector(QUICK), [observation(k, kurtosis=9.0) for k in range(31)])
+    assert judged[29].notes == ("commissioned", "commissioned_with_suspicion")
+    assert judged[30].suspicious
+
+
+def test_a_disturbed_start_ends_in_a_provisional_baseline_that_is_refined() -> None:
+    stream = [observation(k, louder=min(k, 90) * 0.02) for k in range(160)]
+    _, judged = judge_all(detector(QUICK), stream)
+    notes = [(k, note) for k, one in enumerate(judged) for note in one.notes]
+    assert notes[0] == (89, "commissioned_provisionally")
+    assert judged[89].provisional
+    assert "baseline_refined" in [note for _, note in notes]
+    assert not judged[-1].provisional
+
+
+def test_another_bundle_keeps_judging_and_relearns_the_loss() -> None:
+    _, states = commissioned()
+    other = detector(QUICK, of=bundle("fedcba9876543210"))
+    new, judged = judge_all(other, [observation(60)], (), states)
+    assert judged[0].notes == ("bundle_changed",)
+    assert judged[0].verdict is Verdict.SCORED
+    assert new[KEY].row["anchor_count"] == 1.0
+    assert new[KEY].cold is states[KEY].cold
+
+
+def test_other_features_commission_anew_and_keep_the_old_baseline() -> None:
+    _, states = commissioned()
+    features = FeatureSettings(frames=2, bands=12, envelope_bands=4, lowest_hz=50.0)
+    other = detector(QUICK, of=bundle("fedcba9876543210", features))
+    new, judged = judge_all(other, [observation(60)], (), states)
+    assert judged[0].notes == ("recommissioning_for_other_features",)
+    assert judged[0].verdict is Verdict.LEARNT
+    assert new[KEY].cold.old_baseline_id == states[KEY].cold.baseline_id
+
+
+def test_another_sample_rate_commissions_anew() -> None:
+    judging, states = commissioned()
+    window = replace(observation(60), sample_rate_hz=10_240.0)
+    _, judged = judging.judge(states, [window])
+    assert judged[0].notes == ("recommissioning_for_other_signal",)
+
+
+def test_rebaselining_learns_anew_and_keeps_the_old_baseline() -> None:
+    judging, states = commissioned()
+    states = {KEY: rebaseline(states[KEY])}
+    states, judged = judge_all(judging, healthy(31, start=60), states=states)
+    assert {one.status for one in judged[:29]} == {Status.REBASELINING}
+    assert judged[30].verdict is Verdict.SCORED
+    cold = states[KEY].cold
+    assert cold.old_baseline_id != ""
+    assert cold.old_baseline_id != cold.baseline_id
+
+
+@pytest.mark.parametrize("batches", [(), (1,) * 1000])
+def test_the_neighbour_follows_the_sensor_that_came_first(batches: tuple[int, ...]) -> None:
+    judging = detector(QUICK)
+    stream = [observation(k, key=key) for k in range(60) for key in (KEY, NEIGHBOUR)]
+    for k in range(60, 90):
+        stream.append(observation(k, key=KEY, louder=2.0))
+        stream.append(observation(k, key=NEIGHBOUR, louder=1.0 if k > 75 else 0.0))
+    _, judged = judge_all(judging, stream, batches)
+    raised = [e for one in judged for e in one.events if e.transition is Transition.RAISED]
+    assert [event.sensor for event in raised] == [KEY.sensor, NEIGHBOUR.sensor]
+    assert [event.link for event in raised] == ["primary", f"follows {raised[0].id}"]
+
+
+def test_departures_are_sixteen_an_axis() -> None:
+    judging = detector(QUICK)
+    stream = [observation(k, axes=("x", "y")) for k in range(40)]
+    _, judged = judge_all(judging, stream)
+    assert [len(row) for row in judged[-1].departures] == [16, 16]
+    assert len(judged[-1].axis_loss) == 2
+    assert [len(row) for row in judged[0].departures] == [16, 16]
+
+
+def test_the_engine_sees_a_batch_in_one_call() -> None:
+    calls: list[int] = []
+
+    class Counting(ZeroEngine):
+        def reconstruct(self, sequences: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+            calls.append(len(sequences))
+            return super().reconstruct(sequences)
+
+    judging = detector(QUICK, engine=Counting())
+    states, _ = judge_all(judging, healthy(60))
+    calls.clear()
+    judging.judge(states, [observation(60 + k) for k in range(50)])
+    assert calls == [50]
+    assert FEATURES.frames == 2
