@@ -28,15 +28,18 @@ class Points:
     """What one batch adds to the series.
 
     `losses` are judgements that were scored (a loss is there), `vibrations` those whose
-    descriptors are due for the decimated measurement, `alerts` committed alert events.
+    descriptors are due for the decimated measurement, `alerts` committed alert events. `rows` are
+    all judgements of the batch, scored or not, in their order: only `csv` writes those, and it
+    writes nothing else.
     """
 
     losses: Sequence[Judgement] = field(default=())
     vibrations: Sequence[Judgement] = field(default=())
     alerts: Sequence[AlertEvent] = field(default=())
+    rows: Sequence[Judgement] = field(default=())
 
     def __bool__(self) -> bool:
-        return bool(self.losses or self.vibrations or self.alerts)
+        return bool(self.losses or self.vibrations or self.alerts or self.rows)
 
 
 class Rejected(BearingwatchError):
