@@ -15,6 +15,7 @@ import structlog
 from daemon.errors import SettingsError
 from daemon.judging import Judging, open_model
 from daemon.loop import Parts, Policy
+from daemon.machines import load_machines
 from daemon.patience import Backoff
 from daemon.process import REAL_CLOCK, Process
 from daemon.telemetry.http import HttpServer
@@ -23,12 +24,10 @@ from daemon.telemetry.progress import Progress
 from daemon.telemetry.report import Report
 from daemon.telemetry.supervisor import Supervisor
 from models.policy import DetectorSettings
-from pipelines.assets import Assets, AssetsError
 from pipelines.wire import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from daemon.batch import Judged
     from daemon.journal import Journal
@@ -135,17 +134,9 @@ def policy_of(settings: Settings) -> Policy:
 
 def build_judging(settings: Settings, model: Model) -> Judging:
     """Return the judge: the bundle's calibration, the plant's wishes, what machines are known."""
-    assets = load_assets(settings.assets)
+    machines = load_machines(settings.assets)
     wanted = detector_settings(model.bundle, settings.detector)
-    return Judging(model, wanted, machine=assets.lookup, limits=assets.limits)
-
-
-def load_assets(path: Path | None) -> Assets:
-    """Return what is known of the machines; nothing without a file."""
-    try:
-        return Assets.load(path) if path else Assets()
-    except AssetsError as error:
-        raise SettingsError(str(error)) from error
+    return Judging(model, wanted, machine=machines.machine, limits=machines.limits)
 
 
 def detector_settings(bundle: Bundle, wanted: DetectorOverrides) -> DetectorSettings:
@@ -240,7 +231,9 @@ def build_journal(settings: Settings, source: Source) -> Journal:
     kind = settings.journal.kind
     if kind == "kafka":
         from daemon.journal.kafka import KafkaJournal
+        from daemon.sources.kafka import KafkaSource
 
+        assert isinstance(source, KafkaSource)  # noqa: S101 (checked when the settings were)
         return KafkaJournal(settings.kafka, settings.instance, source.group_metadata)
     if kind == "sqlite":
         from daemon.journal.sqlite import SqliteJournal

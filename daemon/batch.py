@@ -108,6 +108,7 @@ def points_of(judgements: Sequence[Judgement], vibration_every: int) -> Points:
             for judgement in judgements
             if judgement.index % vibration_every == 0 and judgement.verdict not in _NO_DESCRIPTORS
         ],
+        rows=judgements,
     )
 
 
