@@ -21,8 +21,9 @@ written by hand or replaced. Sources of the models are named where they are used
 from pipelines.simulator.bearing import FaultKind
 from pipelines.simulator.converter import Converter, DropOut
 from pipelines.simulator.disturbances import Burst, Event, Regreasing, Remount, Stop, WearIn
+from pipelines.simulator.drawing import random_fleet
 from pipelines.simulator.duty import Duty
-from pipelines.simulator.family import PROVING, WORKSHOP, Events, Family, quiet, random_fleet
+from pipelines.simulator.family import PROVING, WORKSHOP, Events, Family, quiet
 from pipelines.simulator.fleet import Fleet
 from pipelines.simulator.growth import Fault, Healing
 from pipelines.simulator.plant import AfterFailure, FleetSpec, MachineSpec, SensorSpec, Truth

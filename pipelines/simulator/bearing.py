@@ -76,7 +76,7 @@ def impact_times(
     """Return the times in seconds of impacts at a mean rate, shape (impacts,).
 
     Each interval is T (1 + jitter * n) with independent n: the phase is a random walk, so the
-    train is never periodic and its lines widen with the harmonic (Antoni & Randall 2003, eq. 3;
+    train is never periodic and its lines widen with the harmonic (Antoni & Randall 2003;
     Randall & Antoni 2011 give 1-2 % for the slip).
     """
     count = ceil(duration_s * rate_hz * 1.05) + 8
@@ -90,7 +90,7 @@ def load_zone(angle: NDArray[np.float64], extent: float = 0.5) -> NDArray[np.flo
     """Return the share of the largest load at an angle (radians) from its direction.
 
     Stribeck: q = (1 - (1 - cos angle) / (2 extent))^n where positive, n = 3/2 for balls
-    (McFadden & Smith 1984, eq. 4); `extent` 0.5 loads half the circumference.
+    (McFadden & Smith 1984); `extent` 0.5 loads half the circumference.
     """
     share = np.maximum(1.0 - (1.0 - np.cos(angle)) / (2.0 * extent), 0.0)
     return np.asarray(share * np.sqrt(share), dtype=np.float64)
@@ -141,7 +141,7 @@ def spall_noise(rate_hz: float, grid: Grid, rng: np.random.Generator) -> NDArray
     """Return white noise of RMS 1 whose strength swells at the fault's rate, shape (count,).
 
     A spall wider than the spacing of impacts is rolled over at random points: what repeats is
-    the power, not the waveform (purely cyclostationary; Antoni & Randall 2003, section 5).
+    the power, not the waveform (purely cyclostationary; Antoni & Randall 2003).
     """
     phase = np.float32(rng.uniform(0.0, 2 * np.pi))
     swell = np.cos(np.float32(2 * np.pi * rate_hz) * grid.times_s() + phase)

@@ -23,7 +23,7 @@ class ShaftTone:
     `sidebands` is the depth of modulation once per turn: A (1 + m cos theta) cos(order theta),
     with lines of A m / 2 at order +- 1. Order 1-3: unbalance, misalignment, looseness; a gear
     meshes at its number of teeth, a fan at its blades (Randall, Vibration-based Condition
-    Monitoring, 2011, chapter 2).
+    Monitoring, 2011).
     """
 
     order: float
