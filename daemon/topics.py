@@ -1,0 +1,263 @@
+"""The topics that bearingwatch needs: planned, made, and compared with what is there.
+
+`docs/topics.md` has the same table for people; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from kafka import errors as kafka_errors
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from daemon import kafka_clients
+from daemon.errors import StartError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from daemon.settings import KafkaSettings
+
+_MIB: Final = 1 << 20
+_DAY_MS: Final = 24 * 3600 * 1000
+
+
+class Compare(StrEnum):
+    """How a configuration value is compared with the planned one."""
+
+    EQUAL = "equal"
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One configuration value of a topic; -1 means without limit, for retention."""
+
+    value: str
+    compare: Compare = Compare.EQUAL
+
+    def accepts(self, found: str) -> bool:
+        """Whether `found` will do."""
+        if self.compare is Compare.EQUAL or found == self.value:
+            return _listed(found) == _listed(self.value)
+        number, wanted = float(found), float(self.value)
+        if self.compare is Compare.AT_LEAST:
+            return number < 0 or 0 <= wanted <= number
+        return number <= wanted
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """What one topic should be like."""
+
+    name: str
+    partitions: int
+    rules: Mapping[str, Rule]
+    holds: str
+
+    def configuration(self) -> dict[str, str]:
+        """Return what the topic is made with."""
+        return {key: rule.value for key, rule in self.rules.items()}
+
+
+class Severity(StrEnum):
+    """What a finding means."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference between a topic and its plan; `advice` says what to do."""
+
+    topic: str
+    severity: Severity
+    what: str
+    found: str
+    expected: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.what} is {self.found}, expected {self.expected}: {self.advice}"
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What `create` did."""
+
+    made: tuple[str, ...] = field(default=())
+    present: tuple[str, ...] = field(default=())
+
+
+LOG_RULES: Final = {
+    "cleanup.policy": Rule("delete"),
+    "retention.ms": Rule(str(7 * _DAY_MS), Compare.AT_LEAST),
+    "max.message.bytes": Rule(str(_MIB), Compare.AT_LEAST),
+}
+EVENT_RULES: Final = {**LOG_RULES, "retention.ms": Rule(str(365 * _DAY_MS), Compare.AT_LEAST)}
+DEAD_LETTER_RULES: Final = {**LOG_RULES, "retention.ms": Rule(str(30 * _DAY_MS), Compare.AT_LEAST)}
+COMPACTED_RULES: Final = {
+    "cleanup.policy": Rule("compact"),
+    "segment.bytes": Rule(str(32 * _MIB), Compare.AT_MOST),
+    "min.cleanable.dirty.ratio": Rule("0.1", Compare.AT_MOST),
+    "max.message.bytes": Rule(str(_MIB), Compare.AT_LEAST),
+}
+
+
+def plan(settings: KafkaSettings, partitions: int) -> tuple[TopicPlan, ...]:
+    """Return the topics for so many partitions; all have equally many."""
+    table = (
+        (settings.windows_topic, LOG_RULES, "windows from the edge, keyed by asset"),
+        (settings.alerts_topic, EVENT_RULES, "alert events, keyed by asset"),
+        (settings.state_topic, COMPACTED_RULES, "the latest state of each sensor"),
+        (settings.commands_topic, COMPACTED_RULES, "operators' commands, keyed by sensor"),
+        (settings.dead_letters_topic, DEAD_LETTER_RULES, "records that could not be judged"),
+    )
+    return tuple(TopicPlan(name, partitions, rules, holds) for name, rules, holds in table)
+
+
+def create(settings: KafkaSettings, partitions: int, replication_factor: int = -1) -> Created:
+    """Make the topics that are missing and leave the others alone.
+
+    A replication factor of -1 is the cluster's default. Raises `StartError`, `Unavailable`.
+    """
+    client = kafka_clients.admin(settings)
+    try:
+        with kafka_clients.translated("making topics", settings):
+            return _create(client, settings, plan(settings, partitions), replication_factor)
+    finally:
+        kafka_clients.close(client)
+
+
+def _create(
+    client: Any, settings: KafkaSettings, plans: Sequence[TopicPlan], replication_factor: int
+) -> Created:
+    there = _partition_counts(client, settings, plans)
+    missing = [topic for topic in plans if topic.name not in there]
+    wanted = {
+        topic.name: {
+            "num_partitions": topic.partitions,
+            "replication_factor": replication_factor,
+            "configs": topic.configuration(),
+        }
+        for topic in missing
+    }
+    if wanted:
+        _ask(settings, lambda: _send(client, wanted))
+    return Created(tuple(wanted), tuple(there))
+
+
+def _send(client: Any, wanted: Mapping[str, Any]) -> None:
+    try:
+        client.create_topics(wanted, wait_for_metadata=True)
+    except kafka_errors.TopicAlreadyExistsError:
+        client.wait_for_topics(list(wanted))  # another process makes them at the same time
+    except (kafka_errors.InvalidReplicationFactorError, kafka_errors.PolicyViolationError) as error:
+        raise StartError(f"the cluster refuses to make {', '.join(wanted)}: {error}") from error
+
+
+def check(settings: KafkaSettings) -> tuple[Finding, ...]:
+    """Compare the topics with the plan for as many partitions as the windows have.
+
+    Raises `StartError`, `Unavailable`.
+    """
+    client = kafka_clients.admin(settings)
+    try:
+        with kafka_clients.translated("describing topics", settings):
+            return tuple(_check(client, settings))
+    finally:
+        kafka_clients.close(client)
+
+
+def _check(client: Any, settings: KafkaSettings) -> Iterator[Finding]:
+    counts = _partition_counts(client, settings, plan(settings, 1))
+    plans = plan(settings, counts.get(settings.windows_topic, 1))
+    found = _configurations(
+        client, settings, [topic.name for topic in plans if topic.name in counts]
+    )
+    for topic in plans:
+        if topic.name not in counts:
+            yield _missing(topic)
+            continue
+        if counts[topic.name] != topic.partitions:
+            yield _wrong_count(topic, counts[topic.name])
+        yield from _wrong_values(topic, found[topic.name])
+
+
+def _missing(topic: TopicPlan) -> Finding:
+    return Finding(
+        topic.name,
+        Severity.ERROR,
+        "the topic",
+        "missing",
+        "there",
+        "make it with `bearingwatch topics create`",
+    )
+
+
+def _wrong_count(topic: TopicPlan, count: int) -> Finding:
+    return Finding(
+        topic.name,
+        Severity.ERROR,
+        "the number of partitions",
+        str(count),
+        str(topic.partitions),
+        "all topics need as many as the windows; see docs/topics.md before adding any",
+    )
+
+
+def _wrong_values(topic: TopicPlan, found: Mapping[str, str]) -> Iterator[Finding]:
+    for key, rule in topic.rules.items():
+        value = found.get(key, "")
+        if not value or rule.accepts(value):
+            continue
+        grave = key == "cleanup.policy"
+        expected = rule.value if rule.compare is Compare.EQUAL else f"{_WORDS[rule.compare]} "
+        expected += "" if rule.compare is Compare.EQUAL else rule.value
+        yield Finding(
+            topic.name,
+            Severity.ERROR if grave else Severity.WARNING,
+            key,
+            value,
+            expected,
+            f"kafka-configs.sh --alter --topic {topic.name} --add-config {key}={rule.value}",
+        )
+
+
+_WORDS: Final = {Compare.AT_LEAST: "at least", Compare.AT_MOST: "at most"}
+
+
+def _partition_counts(
+    client: Any, settings: KafkaSettings, plans: Sequence[TopicPlan]
+) -> dict[str, int]:
+    """Return the number of partitions of those topics that are there."""
+    names = [topic.name for topic in plans]
+    described = _ask(settings, lambda: client.describe_topics(names))
+    return {
+        topic["name"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0
+    }
+
+
+def _configurations(
+    client: Any, settings: KafkaSettings, names: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    found = _ask(settings, lambda: client.describe_configs(wanted, config_filter="all"))
+    return {
+        name: {key: entry["value"] for key, entry in entries.items()}
+        for name, entries in found["topic"].items()
+    }
+
+
+def _ask(settings: KafkaSettings, question: Any) -> Any:
+    return kafka_clients.within(settings.request_timeout_s, question)
+
+
+def _listed(value: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in value.split(","))
