@@ -56,8 +56,11 @@ class Window:
     @property
     def duration_s(self) -> float:
         """Length of the window in seconds."""
-        return self.samples.shape[1] / self.sample_rate_hz
+        return float(self.samples.shape[1] / self.sample_rate_hz)
 
     def signal(self) -> NDArray[np.float32]:
         """Return the physical values, shape (axes, n), float32, in `unit`."""
-        return np.multiply(self.samples, np.float32(self.scale), dtype=np.float32)
+        values: NDArray[np.float32] = np.multiply(
+            self.samples, np.float32(self.scale), dtype=np.float32
+        )
+        return values
