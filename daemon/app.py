@@ -18,6 +18,7 @@ from daemon.loop import Parts, Policy
 from daemon.machines import load_machines
 from daemon.patience import Backoff
 from daemon.process import REAL_CLOCK, Process
+from daemon.sources.windows import WindowSource
 from daemon.telemetry.http import HttpServer
 from daemon.telemetry.metrics import Metrics
 from daemon.telemetry.progress import Progress
@@ -27,11 +28,12 @@ from models.policy import DetectorSettings
 from pipelines.wire import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from daemon.batch import Judged
     from daemon.journal import Journal
     from daemon.judging import Model
+    from daemon.machines import Machines
     from daemon.series import Series
     from daemon.settings import DetectorOverrides, Settings
     from daemon.sources import Source
@@ -105,6 +107,27 @@ def _beside(
         yield "http", http
 
 
+def build_offline(
+    settings: Settings,
+    windows: Iterable[Window],
+    *,
+    watch: Callable[[Judged], None],
+    machines: Machines | None = None,
+) -> Process:
+    """Put the same loop together over windows that are here already, with no server beside it."""
+    clock = REAL_CLOCK
+    model = open_model(settings.model.bundle, settings.model.engine, settings.model.threads)
+    source = WindowSource(windows, batch=settings.loop.batch_windows)
+    parts = Parts(
+        source=source,
+        series=build_series(settings),
+        journal=build_journal(settings, source),
+        judge=build_judging(settings, model, machines),
+    )
+    report = Report(Metrics(), Progress(clock.monotonic), watch=watch)
+    return Process(parts, policy_of(settings), report, drain_s=settings.loop.drain_s)
+
+
 # ---- the loop's parts -------------------------------------------------------------------------
 
 
@@ -132,9 +155,9 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def build_judging(settings: Settings, model: Model) -> Judging:
+def build_judging(settings: Settings, model: Model, machines: Machines | None = None) -> Judging:
     """Return the judge: the bundle's calibration, the plant's wishes, what machines are known."""
-    machines = load_machines(settings.assets)
+    machines = machines or load_machines(settings.assets)
     wanted = detector_settings(model.bundle, settings.detector)
     return Judging(model, wanted, machine=machines.machine, limits=machines.limits)
 
@@ -173,8 +196,6 @@ def build_source(settings: Settings) -> Source:
         from daemon.sources.memory import MemorySource
 
         return MemorySource()
-    from daemon.sources.windows import WindowSource
-
     windows = _recorded(settings) if kind == "recordings" else _simulated(settings)
     return WindowSource(windows, batch=settings.loop.batch_windows)
 

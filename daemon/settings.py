@@ -344,6 +344,22 @@ class Settings(BaseSettings):
         return self
 
 
+class ToldSettings(Settings):
+    """Settings from arguments alone: `score` and `demo` do not obey a daemon's environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the arguments only."""
+        return (init_settings,)
+
+
 def load_settings(path: Path | None = None) -> Settings:
     """Read the file, lay the environment over it and check everything.
 
@@ -377,10 +393,13 @@ def _read(path: Path) -> dict[str, Any]:
 def _anchored(told: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return `told` with its relative paths made relative to `folder`."""
     anchored = dict(told)
-    for table, _, key in (dotted.rpartition(".") for dotted in PATHS):
+    for dotted in PATHS:
+        table, _, key = dotted.rpartition(".")
         section = anchored.get(table) if table else anchored
         if not isinstance(section, dict) or key not in section:
             continue
+        if dotted == "model.bundle" and not (folder / str(section[key])).exists():
+            continue  # the name of a shipped one
         moved = {**section, key: _moved(section[key], folder)}
         anchored = {**anchored, table: moved} if table else moved
     return anchored
