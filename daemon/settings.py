@@ -371,6 +371,15 @@ def load_settings(path: Path | None = None) -> Settings:
     return _build(told, folder=folder, named=str(path) if path else "environment")
 
 
+def load_kafka_settings(path: Path | None = None) -> KafkaSettings:
+    """Read what `topics` and `produce` need; a gateway need not know of stores and tokens."""
+    told = _read(path) if path else {}
+    kept = {"kafka": told["kafka"]} if "kafka" in told else {}
+    offline = {"series": {"kind": "memory"}}
+    settings = _build({**kept, **offline}, folder=Path.cwd(), named=str(path or "environment"))
+    return settings.kafka
+
+
 def _build(told: dict[str, Any], *, folder: Path, named: str) -> Settings:
     beside = folder / "assets.toml"
     if "assets" not in told and beside.is_file():

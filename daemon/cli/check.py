@@ -1,0 +1,128 @@
+"""`bearingwatch check`: would it run? Says so without starting it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from daemon.cli.options import ANYTHING, Described, config_option
+from daemon.cli.threads import cap_threads
+from daemon.cli.topics import show_findings
+from daemon.errors import BearingwatchError, ExitStatus, StartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from daemon.settings import Settings
+
+SHOWN: int = 20
+"""Sensors without a rule that are named; the rest are counted."""
+
+
+@click.command("check")
+@config_option
+@click.option("--connect", is_flag=True, help="Try Kafka and the series too.")
+@click.argument("recordings", nargs=-1, type=ANYTHING)
+@click.pass_context
+def command(
+    ctx: click.Context, config: Path | None, connect: bool, recordings: tuple[Path, ...]
+) -> None:
+    """Validate settings, assets and bundle without starting; try the services with --connect.
+
+    With RECORDINGS it lists their sensors that no rule of assets.toml matches.
+
+    \b
+    bearingwatch check -c plant.toml
+    bearingwatch check -c plant.toml --connect
+    bearingwatch check -c plant.toml recordings/
+
+    Exit status: 0 all well, 2 bad settings, 3 the daemon could not start.
+    """  # noqa: D301
+    cap_threads()
+    from daemon.settings import load_settings
+
+    settings = load_settings(config)
+    click.echo("ok: settings")
+    checks: list[Callable[[Settings], str]] = [_assets, _model]
+    if connect:
+        checks += _connections(settings)
+    results = [_try(check, settings) for check in checks]
+    if recordings:
+        results.append(_try(lambda known: _recordings(known, recordings), settings))
+    ctx.exit(int(max(results)))
+
+
+def _try(check: Callable[[Settings], str], settings: Settings) -> ExitStatus:
+    try:
+        click.echo(f"ok: {check(settings)}")
+    except BearingwatchError as error:
+        click.echo(f"failed: {error}", err=True)
+        return error.exit_status
+    return ExitStatus.STOPPED
+
+
+def _assets(settings: Settings) -> str:
+    from daemon.machines import load_machines
+
+    machines = load_machines(settings.assets)
+    if settings.assets is None:
+        return "no assets.toml: nothing is known of the machines, which is allowed"
+    return f"{len(machines.assets)} rules in {settings.assets}"
+
+
+def _model(settings: Settings) -> str:
+    from daemon.judging import open_model
+
+    told = settings.model
+    model = open_model(told.bundle, told.engine, told.threads)
+    return f"bundle {model.bundle.name} {model.bundle.hash} on engine {model.engine.name}"
+
+
+def _recordings(settings: Settings, paths: tuple[Path, ...]) -> str:
+    from daemon.machines import load_machines
+
+    told = settings.recordings
+    declared = Described(
+        asset=None,
+        sensor=None,
+        sample_rate_hz=told.sample_rate_hz if told else None,
+        unit=told.unit if told else None,
+        window_s=told.window_s if told else None,
+        rpm=None,
+    )
+    sensors = [key for recording in declared.open(paths) for key in recording.sensors]
+    without = load_machines(settings.assets).assets.unmatched(sensors)
+    for key in without[:SHOWN]:
+        click.echo(f"no rule: {key}")
+    if len(without) > SHOWN:
+        click.echo(f"no rule: {len(without) - SHOWN} more")
+    return f"{len(sensors) - len(without)} of {len(sensors)} sensors have a rule"
+
+
+# ---- services ---------------------------------------------------------------------------------
+
+
+def _connections(settings: Settings) -> list[Callable[[Settings], str]]:
+    kafka = "kafka" in (settings.source.kind, settings.journal.kind)
+    return [_topics, _series] if kafka else [_series]
+
+
+def _topics(settings: Settings) -> str:
+    from daemon import topics
+
+    if not show_findings(topics.check(settings.kafka)):
+        raise StartError("topics are not as planned; see above")
+    return f"topics at {','.join(settings.kafka.bootstrap_servers)}"
+
+
+def _series(settings: Settings) -> str:
+    from daemon.app import build_series
+
+    series = build_series(settings)
+    try:
+        series.start()
+    finally:
+        series.close()
+    return f"series {settings.series.kind}"

@@ -1,0 +1,105 @@
+"""`bearingwatch produce`: windows to Kafka, as a gateway would send them."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from daemon.cli.console import progress
+from daemon.cli.options import ANYTHING, config_option, declared_options, described
+from daemon.cli.threads import cap_threads
+from daemon.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from daemon.settings import KafkaSettings
+    from pipelines.window import Window
+
+
+@click.command("produce")
+@click.argument("paths", nargs=-1, type=ANYTHING)
+@config_option
+@click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="Brokers, instead of a file's.")
+@click.option("--prefix", help="Prefix of the topics, instead of a file's.")
+@click.option("--simulate", "seed", type=int, metavar="SEED", help="Send a simulated fleet.")
+@click.option("--machines", type=click.IntRange(1), default=6, show_default=True)
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="Windows a second, at most."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Multiple of real time: 60 sends an hour of recording in a minute.",
+)
+@click.option("--limit", type=click.IntRange(1), help="Stop after so many windows.")
+@click.option("--json", "as_json", is_flag=True, help="Send JSON instead of MessagePack.")
+@declared_options
+def command(
+    paths: tuple[Path, ...],
+    config: Path | None,
+    bootstrap_servers: str | None,
+    prefix: str | None,
+    seed: int | None,
+    machines: int,
+    rate: float | None,
+    speed: float | None,
+    limit: int | None,
+    as_json: bool,
+    **arguments: Any,
+) -> None:
+    """Send the recordings at PATHS, or a simulated fleet, to the windows topic.
+
+    As fast as possible, unless --rate or --speed says otherwise. It says how many windows the
+    broker has confirmed. `daemon/cli/sending.py` is the example for edge developers.
+
+    \b
+    bearingwatch produce recordings/ -c plant.toml --speed 600
+    bearingwatch produce --simulate 7 --bootstrap-servers localhost:9092 --rate 100
+    """  # noqa: D301
+    cap_threads()
+    from daemon.cli.pacing import paced
+    from daemon.cli.quiet import quiet_logs
+    from daemon.cli.sending import send
+
+    if bool(paths) == (seed is not None):
+        raise SettingsError("give PATHS of recordings, or --simulate SEED, and not both")
+    quiet_logs()
+    told = described(arguments)
+    if seed is None:
+        windows, total = _recorded(told.open(paths))
+    else:
+        windows, total = _simulated(seed, machines)
+    windows = paced(islice(windows, limit), rate, speed, time.monotonic, time.sleep)
+    settings = _kafka(config, bootstrap_servers, prefix)
+    expected = total if limit is None or total is None else min(total, limit)
+    with progress("windows confirmed", expected) as advance:
+        sent = send(windows, settings, confirmed=advance, as_json=as_json)
+    click.echo(f"{sent} windows are in {settings.windows_topic}")
+
+
+def _recorded(recordings: list[Any]) -> tuple[Iterator[Window], int | None]:
+    from pipelines.recordings import in_time_order
+
+    total = sum(recording.length or 0 for recording in recordings) or None
+    return in_time_order(recordings), total
+
+
+def _simulated(seed: int, machines: int) -> tuple[Iterator[Window], int | None]:
+    from pipelines.simulator import Fleet, random_fleet
+
+    degrading = min(machines, max(1, machines // 2))
+    fleet = Fleet(random_fleet(seed, machines=machines, degrading=degrading))
+    return fleet.windows(), fleet.spec.windows * len(fleet.keys)
+
+
+def _kafka(config: Path | None, servers: str | None, prefix: str | None) -> KafkaSettings:
+    from daemon.settings import load_kafka_settings
+
+    settings = load_kafka_settings(config)
+    told = {"bootstrap_servers": servers and tuple(servers.split(",")), "prefix": prefix}
+    return settings.model_copy(update={name: value for name, value in told.items() if value})

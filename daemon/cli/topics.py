@@ -1,0 +1,108 @@
+"""`bearingwatch topics`: the Kafka topics, planned, made and compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from daemon.cli.options import config_option
+from daemon.errors import ExitStatus
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from daemon.settings import KafkaSettings
+    from daemon.topics import Finding
+
+PARTITIONS = click.option(
+    "--partitions",
+    type=click.IntRange(1),
+    default=12,
+    show_default=True,
+    help="Partitions of every topic; also the most replicas that can share the work.",
+)
+
+
+@click.group("topics")
+def command() -> None:
+    """Plan, create or check the Kafka topics.
+
+    All topics have equally many partitions, since state and alerts of a window go to the
+    partition number that it came in. `docs/topics.md` says why each value is as it is.
+    """
+
+
+@command.command("plan")
+@config_option
+@PARTITIONS
+def plan(config: Path | None, partitions: int) -> None:
+    """Print what would be created, without asking a broker.
+
+    \b
+    bearingwatch topics plan -c plant.toml --partitions 24
+    """  # noqa: D301
+    from daemon import topics
+
+    for topic in topics.plan(_kafka(config), partitions):
+        click.echo(f"{topic.name}  ({topic.partitions} partitions: {topic.holds})")
+        for key, value in topic.configuration().items():
+            click.echo(f"    {key}={value}")
+
+
+@command.command("create")
+@config_option
+@PARTITIONS
+@click.option(
+    "--replication-factor",
+    type=click.IntRange(1),
+    help="Copies of each partition.  [default: the cluster's own]",
+)
+def create(config: Path | None, partitions: int, replication_factor: int | None) -> None:
+    """Create the topics that are missing; leave the others as they are.
+
+    \b
+    bearingwatch topics create -c plant.toml --partitions 24 --replication-factor 3
+    """  # noqa: D301
+    from daemon import topics
+
+    created = topics.create(_kafka(config), partitions, replication_factor or -1)
+    for name in created.made:
+        click.echo(f"created  {name}")
+    for name in created.present:
+        click.echo(f"was there  {name}")
+
+
+@command.command("check")
+@config_option
+@click.pass_context
+def check(ctx: click.Context, config: Path | None) -> None:
+    """Compare the topics with the plan; exit status 3 where the daemon could not run.
+
+    \b
+    bearingwatch topics check -c plant.toml
+    """  # noqa: D301
+    from daemon import topics
+
+    findings = topics.check(_kafka(config))
+    if not show_findings(findings):
+        ctx.exit(int(ExitStatus.COULD_NOT_START))
+    if not findings:
+        click.echo("all topics are as planned")
+
+
+def show_findings(findings: tuple[Finding, ...]) -> bool:
+    """Print findings; return whether the daemon could run with them."""
+    for finding in findings:
+        click.echo(
+            f"{finding.severity}: {finding.topic}: {finding.what} is {finding.found}, "
+            f"expected {finding.expected}; {finding.advice}"
+        )
+    return not any(finding.severity == "error" for finding in findings)
+
+
+def _kafka(config: Path | None) -> KafkaSettings:
+    """Return the Kafka part; nothing else of the file is needed here, and so not checked."""
+    from daemon.settings import load_kafka_settings
+
+    return load_kafka_settings(config)
