@@ -83,8 +83,9 @@ def velocity_rms(
     part = spectrum[:, first - 1 : last + 2]
     tapered = part[:, 1:-1] - np.float32(0.5) * (part[:, :-2] + part[:, 2:])
     power = np.square(tapered.real) + np.square(tapered.imag)
-    power *= _velocity_weights(unit, np.arange(first, last + 1) * bin_hz, samples)
-    return np.sqrt(power.sum(axis=1))
+    frequency_hz = np.arange(first, last + 1, dtype=np.float64) * bin_hz
+    power *= _velocity_weights(unit, frequency_hz, samples)
+    return np.asarray(np.sqrt(power.sum(axis=1)), np.float32)
 
 
 def _velocity_weights(

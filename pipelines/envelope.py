@@ -45,6 +45,9 @@ FAULT_LINES: Final = ("BPFO", "BPFI", "2xBSF", "FTF")
 FIRST_BIN: Final = 1.5
 """A line nearer to zero than this many bins cannot be told from slow changes of level."""
 
+FEWEST_LINES: Final = 2
+"""A band with a single line says nothing: the power of one line of noise varies without measure."""
+
 TINY: Final = np.float32(1e-12)
 """Keeps the logarithm of silence finite; amplitudes are relative to their mean."""
 
@@ -58,8 +61,8 @@ class EnvelopePlan:
 
     The band is bins `low` to `high` (excluded) of the window's transform; `length` is that of the
     envelope; `bins` of its spectrum are kept, `bin_hz` apart. `known` are the positions of the
-    envelope bands that hold a bin; `limits` their first and last (excluded) bins and `around`
-    those of their floors, interleaved as `reduceat` wants them.
+    envelope bands that hold enough lines; `limits` are their first and last (excluded) bins,
+    `around` those of their floors, interleaved as `reduceat` wants them.
     """
 
     low: int
@@ -95,7 +98,8 @@ def plan_envelope(settings: FeatureSettings, sample_rate_hz: float, samples: int
     bins = min(int(SPECTRUM_HZ / bin_hz), (high - low) // 2) + 1
     edges = envelope_edges_hz(settings)
     limits = np.ceil(edges / bin_hz - 1e-9).astype(np.intp)
-    holds = (limits[:, 1] > limits[:, 0]) & (limits[:, 1] < bins) & (limits[:, 0] >= FIRST_BIN)
+    holds = (limits[:, 1] - limits[:, 0] >= FEWEST_LINES) & (limits[:, 1] < bins)
+    holds &= limits[:, 0] >= FIRST_BIN
     return EnvelopePlan(
         low=low,
         high=high,
@@ -123,7 +127,7 @@ def envelope_spectrum(spectrum: NDArray[np.complex64], plan: EnvelopePlan) -> ND
     amplitude = _magnitude(np.ascontiguousarray(lines[:, : plan.bins]))
     amplitude[:, 0] = 0.0
     mean = amplitude.sum(axis=1, keepdims=True) / np.float32(plan.bins)
-    return np.divide(amplitude, mean, out=np.zeros_like(amplitude), where=mean > 0.0)
+    return np.asarray(amplitude / np.where(mean > 0.0, mean, np.float32(1.0)), np.float32)
 
 
 def band_prominence(amplitude: NDArray[np.float32], plan: EnvelopePlan) -> NDArray[np.float32]:
@@ -132,7 +136,7 @@ def band_prominence(amplitude: NDArray[np.float32], plan: EnvelopePlan) -> NDArr
     log10 of 1 + the mean fourth power of the lines over the fourth power of the floor, a kurtosis
     of the spectrum: noise gives about 0.6 at fine resolution and less at coarse, and one strong
     line, or several weak ones, lift it. The 1 keeps the chance gaps between lines, where a band
-    holds a bin or two, from being news. NaN for bands that hold no bin of their own.
+    holds a bin or two, from being news. NaN for bands that hold fewer than two lines.
     """
     result = np.full((amplitude.shape[0], plan.bands), np.nan, dtype=np.float32)
     if plan.known.size:
@@ -146,29 +150,38 @@ def band_prominence(amplitude: NDArray[np.float32], plan: EnvelopePlan) -> NDArr
 def fault_prominence(
     amplitude: NDArray[np.float32], plan: EnvelopePlan, lines_hz: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Return log10 prominence of the lines at `lines_hz` (rows, 4), both harmonics, float32.
+    """Return log10 prominence of the lines at `lines_hz` (rows, 4), (rows, 4) float32.
 
-    The largest power within the slip of each harmonic, over the power that noise alone would
-    reach in so many bins (the mean of the largest of m exponential variables is the m-th harmonic
-    number), averaged over the harmonics: about 0 without a line, at any resolution. NaN where the
-    window is too short to tell the line from zero, or the line lies above the spectrum.
+    The sum over the harmonics of log10((1 + r) / 2), r the harmonic's power over what noise alone
+    would reach: about 0 without a line, at any resolution; a harmonic that is absent takes nothing
+    away from one that is there. NaN where `lines_hz` is, where the window is too short to tell the
+    line from zero, and where the line lies above the spectrum.
     """
     hz = lines_hz[:, :, None] * np.array(HARMONICS)
-    # NaN: the speed of this row's machine is not known.
-    readable = (hz >= FIRST_BIN * plan.bin_hz) & (hz * (1 + SLIP) < (plan.bins - 2) * plan.bin_hz)
-    hz = np.where(readable, hz, FLOOR_BINS * plan.bin_hz)
+    highest = (plan.bins - 2) * plan.bin_hz
+    readable = (hz >= FIRST_BIN * plan.bin_hz) & (hz * (1 + SLIP) < highest)
+    # Any place will do for a line that is not read; the result is put right below.
+    ratio = _over_noise(amplitude, plan, np.where(readable, hz, min(highest, FLOOR_BINS)))
+    decades = np.where(readable, np.log10((1.0 + ratio) / 2.0), 0.0).sum(axis=-1)
+    return np.where(readable[..., 0], decades, np.nan).astype(np.float32)
+
+
+def _over_noise(
+    amplitude: NDArray[np.float32], plan: EnvelopePlan, hz: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the largest power within the slip of `hz` (rows, ...) over the mean such of noise.
+
+    The largest of m exponential variables (powers of noise) has the m-th harmonic number as its
+    mean (Renyi, 1953); the squared mean of Rayleigh amplitudes is pi / 4 of the mean power.
+    """
     slip = np.maximum(hz * SLIP, plan.bin_hz)
     limits = _bin_limits(hz - slip, hz + slip, plan)
-    width = limits[..., 1] - limits[..., 0]
     largest = np.square(_reduce_at(np.maximum, amplitude, limits))
     around = _floor_limits(np.stack([hz, hz], axis=-1), plan.bin_hz, plan.bins)
     floor = _reduce_at(np.add, amplitude, around) / (around[..., 1] - around[..., 0])
-    # The mean amplitude of noise (Rayleigh) squared is pi / 4 of its mean power.
-    noise = np.square(floor) * (4.0 / np.pi) * _HARMONIC_NUMBERS[np.minimum(width, _WIDEST)]
-    ratio = np.where(readable, (largest + TINY) / (noise + TINY), 0.0)
-    counted = readable.sum(axis=-1)
-    mean = ratio.sum(axis=-1) / np.maximum(counted, 1)
-    return np.where(readable[..., 0], np.log10(np.maximum(mean, TINY)), np.nan).astype(np.float32)
+    width = np.minimum(limits[..., 1] - limits[..., 0], _WIDEST)
+    noise = np.square(floor) * (4.0 / np.pi) * _HARMONIC_NUMBERS[width]
+    return np.asarray(largest / (noise + TINY), np.float64)
 
 
 def fault_lines_hz(orders: FaultOrders, shaft_hz: float) -> tuple[float, float, float, float]:
@@ -186,15 +199,15 @@ def _magnitude(values: NDArray[np.complex64]) -> NDArray[np.float32]:
     # NumPy's own absolute value guards against overflow and costs several times as much.
     parts = values.view(np.float32)
     np.square(parts, out=parts)
-    total = parts[..., ::2] + parts[..., 1::2]
+    total: NDArray[np.float32] = parts[..., ::2] + parts[..., 1::2]
     return np.sqrt(total, out=total)
 
 
 def _mean_between(values: NDArray[np.float32], limits: NDArray[np.intp]) -> NDArray[np.float32]:
     """Return the mean of (rows, bins) between each pair of `limits`, (rows, pairs)."""
     # Every second stretch is what lies between two pairs: not asked for.
-    total = np.add.reduceat(values, limits, axis=1)[:, ::2]
-    return total / (limits[1::2] - limits[::2]).astype(np.float32)
+    total: NDArray[np.float32] = np.add.reduceat(values, limits, axis=1)[:, ::2]
+    return np.asarray(total / (limits[1::2] - limits[::2]), np.float32)
 
 
 def _reduce_at(
@@ -211,9 +224,10 @@ def _bin_limits(
     low_hz: NDArray[np.float64], high_hz: NDArray[np.float64], plan: EnvelopePlan
 ) -> NDArray[np.intp]:
     """Return first and last (excluded) bins from `low_hz` to `high_hz`, (..., 2), never empty."""
-    first = np.maximum(np.round(low_hz / plan.bin_hz), 1)
-    last = np.maximum(np.round(high_hz / plan.bin_hz) + 1, first + 1)
-    return np.minimum(np.stack([first, last], axis=-1), plan.bins - 1).astype(np.intp)
+    first = np.clip(np.round(low_hz / plan.bin_hz), 1, plan.bins - 2)
+    last = np.clip(np.round(high_hz / plan.bin_hz) + 1, first + 1, plan.bins - 1)
+    limits: NDArray[np.intp] = np.stack([first, last], axis=-1).astype(np.intp)
+    return limits
 
 
 def _floor_limits(edges_hz: NDArray[np.float64], bin_hz: float, bins: int) -> NDArray[np.intp]:
@@ -221,4 +235,5 @@ def _floor_limits(edges_hz: NDArray[np.float64], bin_hz: float, bins: int) -> ND
     low, high = edges_hz[..., 0] / bin_hz, edges_hz[..., 1] / bin_hz
     first = np.clip(np.minimum(low / FLOOR_REACH, low - FLOOR_BINS), 1, bins - 2)
     last = np.clip(np.maximum(high * FLOOR_REACH, high + FLOOR_BINS), 2, bins - 1)
-    return np.stack([first, last], axis=-1).astype(np.intp)
+    limits: NDArray[np.intp] = np.stack([first, last], axis=-1).astype(np.intp)
+    return limits

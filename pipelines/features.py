@@ -192,7 +192,7 @@ def _alike(windows: Sequence[Window], settings: FeatureSettings) -> Iterable[lis
 
 def _block_size(window: Window) -> int:
     axes, samples = window.samples.shape
-    return max(1, min(BLOCK_SAMPLES // samples, LARGEST_BLOCK) // axes)
+    return max(1, int(min(BLOCK_SAMPLES // samples, LARGEST_BLOCK) // axes))
 
 
 def _observe(

@@ -205,6 +205,11 @@ class BaselineSummary:
     wobble: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     kept: bytes = b""
 
+    @classmethod
+    def empty(cls) -> BaselineSummary:
+        """Return the summary of a sensor that has not been seen."""
+        return cls()
+
     @property
     def span_ns(self) -> int:
         """Time from the first window's start to the last one's."""

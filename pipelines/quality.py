@@ -27,9 +27,12 @@ STUCK_LIMIT: Final = 4
 REPEATED: Final = 3
 """An extreme value reached so often may be a rail; fewer times is chance."""
 
-REPEATED_RATIO: Final = 5
-NEAR: Final = 1e-3
-"""A rail holds 5 times the samples of the next 0.1 % of the range; a sine's crest does not."""
+REPEATED_RATIO: Final = 3
+NEAR: Final = 0.01
+"""A rail holds 3 times the samples of the next 1 % of the range; a sine's crest does not."""
+
+COARSE_STEPS: Final = 100
+"""In fewer steps than this every extreme repeats: an idle converter is not a clipped one."""
 
 ONE_STEP: Final = 1.001
 """One count of the converter, with room for float32."""
@@ -85,7 +88,7 @@ class Extremes:
 
     def span(self) -> NDArray[np.float64]:
         """Return highest minus lowest, (rows,); not finite where a sample is not."""
-        return self.highest.astype(np.float64) - self.lowest
+        return np.subtract(self.highest, self.lowest, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,7 @@ def clipped_share(
     """
     span = extremes.span()
     varies = np.isfinite(span) & (span > converter.step * ONE_STEP)
+    fine = varies & (span >= converter.step * COARSE_STEPS)
     at_rail = np.zeros(len(signal))
     for sign, extreme, count in (
         (1, extremes.highest, extremes.at_highest),
@@ -162,12 +166,12 @@ def clipped_share(
         certain = varies & (sign * extreme >= converter.full_scale)
         at_rail += np.where(certain, count, 0)
         # Rows that reach an extreme several times are few, so each is looked at by itself.
-        for row in np.flatnonzero(varies & ~certain & (count >= REPEATED)).tolist():
+        for row in np.flatnonzero(fine & ~certain & (count >= REPEATED)).tolist():
             near = max(float(converter.step[row]) * ONE_STEP, span[row] * NEAR)
             close = np.count_nonzero(sign * (extreme[row] - signal[row]) <= near)
             if count[row] >= REPEATED_RATIO * max(close - count[row], 1):
                 at_rail[row] += count[row]
-    return at_rail / signal.shape[1]
+    return np.asarray(at_rail / signal.shape[1], np.float64)
 
 
 def assess_rows(
