@@ -53,7 +53,12 @@ def start() -> int:
     if ensure():
         return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    skipped = {step.server for step in plan.plan() if step.way is plan.Way.SKIP}
+    with suppress(KeyboardInterrupt):
+        _run_until_interrupted({step.server for step in plan.plan() if step.way is plan.Way.SKIP})
+    return 0
+
+
+def _run_until_interrupted(skipped: set[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="bearingwatch-") as directory, ExitStack() as stack:
         if "kafka" not in skipped:
             kafka = stack.enter_context(plan.kafka_for_tests(Path(directory) / "kafka"))
@@ -64,9 +69,7 @@ def start() -> int:
             print(f"export {plan.INFLUXDB_VARIABLE}_TOKEN={influx.token}")
             print(f"export {plan.INFLUXDB_VARIABLE}_ORG={influx.org}")
         print("running, Ctrl-C stops them", flush=True)
-        with suppress(KeyboardInterrupt):
-            signal.pause()
-    return 0
+        signal.pause()
 
 
 def _verdict(steps: list[plan.Step]) -> int:
