@@ -1,0 +1,95 @@
+"""Runs the demo: fleet, loop, view, and the comparison with the truth at the end."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from daemon.app import build_offline
+from daemon.demo.board import Board
+from daemon.demo.fleet import Plan, draw, passing
+from daemon.demo.live import LiveView
+from daemon.demo.outcome import Outcome, compare
+from daemon.demo.plain import PlainView
+from daemon.demo.wording import clock, fault, span
+from daemon.settings import ToldSettings
+from daemon.stopping import Stopping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from daemon.batch import Judged
+    from daemon.demo.outcome import Flagged
+    from pipelines.simulator import FleetSpec
+
+
+def run_demo(seed: int, plan: Plan, console: Console, stopping: Stopping) -> Outcome | None:
+    """Show the fleet of `seed`; None where it was stopped before the end."""
+    fleet, board = draw(seed, plan), Board(every=max(1, plan.rounds // 40))
+    total = plan.rounds * len(fleet.keys)
+    view = _view(console, board, total, _title(seed, plan))
+    settings = ToldSettings.model_validate(
+        {
+            "source": {"kind": "simulator"},
+            "series": {"kind": "memory"},
+            "journal": {"kind": "memory"},
+            # A batch is one or two rounds, so that the view moves with every one.
+            "loop": {"batch_windows": 2 * len(fleet.keys)},
+        }
+    )
+    windows = passing(fleet, plan, time.monotonic, time.sleep)
+    with view:
+
+        def watch(judged: Judged) -> None:
+            view.show(board.add(judged.judgements))
+
+        build_offline(settings, windows, watch=watch).run(stopping)
+    return None if stopping() else compare(fleet.spec, fleet.truth, board.events)
+
+
+def _view(console: Console, board: Board, total: int, title: str) -> LiveView | PlainView:
+    if console.is_terminal:
+        return LiveView(console, board, total, title)
+
+    def echo(line: str) -> None:
+        console.print(line, highlight=False, soft_wrap=True)
+
+    return PlainView(echo, board, total, title)
+
+
+def _title(seed: int, plan: Plan) -> str:
+    days = plan.rounds * plan.cadence_s / 86_400
+    return (
+        f"bearingwatch demo: {plan.machines} machines, {plan.machines * plan.sensors} sensors, "
+        f"{days:.1f} days, seed {seed}"
+    )
+
+
+def closing(outcome: Outcome, spec: FleetSpec) -> Iterator[str]:
+    """Yield the lines of the closing summary."""
+    yield ""
+    for flagged in outcome.flagged:
+        yield _line(flagged)
+    for event in outcome.false:
+        yield f"false alert: {event.asset}/{event.sensor} at {clock(event.time_ns)}: {event.text}"
+    sensors = sum(len(machine.sensors) for machine in spec.machines)
+    yield (
+        f"{len(outcome.flagged) - len(outcome.missed)} of {len(outcome.flagged)} failing bearings "
+        f"flagged before failure; {len(outcome.false)} false alerts on {sensors} sensors"
+    )
+
+
+def _line(flagged: Flagged) -> str:
+    truth = flagged.truth
+    what = f"{truth.key} ({fault(truth.kind)})"
+    failed = f"failed {clock(flagged.failure_ns)}"
+    if flagged.warned is None or flagged.lead_s is None:
+        return f"MISSED   {what}: {failed} without an alert"
+    alarmed = flagged.alarmed
+    alarm = f", alarm {span((flagged.failure_ns - alarmed.time_ns) * 1e-9)}" if alarmed else ""
+    return (
+        f"flagged  {what}: {clock(flagged.warned.time_ns)}, {span(flagged.lead_s)}{alarm} "
+        f"before failure ({failed})"
+    )
