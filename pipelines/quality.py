@@ -24,7 +24,7 @@ STUCK_BLOCKS: Final = 16
 STUCK_LIMIT: Final = 4
 """A window is stuck when so many of its `STUCK_BLOCKS` stretches do not move at all."""
 
-REPEATED: Final = 3
+REPEATED: Final = 5
 """An extreme value reached so often may be a rail; fewer times is chance."""
 
 REPEATED_RATIO: Final = 3
