@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from daemon.cli.options import model_option
 from daemon.cli.threads import cap_threads
 from daemon.errors import ExitStatus
 
@@ -18,8 +19,9 @@ from daemon.errors import ExitStatus
     show_default=True,
     help="Show it so many times faster.",
 )
+@model_option
 @click.pass_context
-def command(ctx: click.Context, seed: int, fast: bool, speed: float) -> None:
+def command(ctx: click.Context, seed: int, fast: bool, speed: float, model: str | None) -> None:
     """Watch a simulated fleet whose bearings fail, and what bearingwatch says ahead of it.
 
     Six machines over four days in half a minute: the daemon's own loop and the shipped model, with
@@ -46,11 +48,11 @@ def command(ctx: click.Context, seed: int, fast: bool, speed: float) -> None:
 
     quiet_logs()
     plan = Plan(show_s=0.0 if fast else SHOW_S / speed)
-    stopping = Stopping()
+    stopping, fleet = Stopping(), draw(seed, plan)
     with stopping.listening():
-        outcome = run_demo(seed, plan, console, stopping)
+        outcome = run_demo(fleet, plan, console, stopping, model)
     if outcome is None:
         ctx.exit(int(ExitStatus.STOPPED))
-    for line in closing(outcome, draw(seed, plan).spec):
+    for line in closing(outcome, fleet.spec):
         click.echo(line)
     ctx.exit(int(ExitStatus.FATAL if outcome.missed else ExitStatus.STOPPED))

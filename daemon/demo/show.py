@@ -7,34 +7,41 @@ from typing import TYPE_CHECKING
 
 from daemon.app import build_offline
 from daemon.demo.board import Board
-from daemon.demo.fleet import Plan, draw, passing
+from daemon.demo.fleet import passing
 from daemon.demo.live import LiveView
 from daemon.demo.outcome import Outcome, compare
 from daemon.demo.plain import PlainView
 from daemon.demo.wording import clock, fault, span
 from daemon.settings import ToldSettings
-from daemon.stopping import Stopping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
     from daemon.batch import Judged
+    from daemon.demo.fleet import Plan
     from daemon.demo.outcome import Flagged
-    from pipelines.simulator import FleetSpec
+    from pipelines.simulator import Fleet, FleetSpec
 
 
-def run_demo(seed: int, plan: Plan, console: Console, stopping: Stopping) -> Outcome | None:
-    """Show the fleet of `seed`; None where it was stopped before the end."""
-    fleet, board = draw(seed, plan), Board(every=max(1, plan.rounds // 40))
+def run_demo(
+    fleet: Fleet,
+    plan: Plan,
+    console: Console,
+    stopping: Callable[[], bool],
+    model: str | None = None,
+) -> Outcome | None:
+    """Show a fleet; None where it was stopped before the end."""
+    board = Board(every=max(1, plan.rounds // 40))
     total = plan.rounds * len(fleet.keys)
-    view = _view(console, board, total, _title(seed, plan))
+    view = _view(console, board, total, _title(fleet.spec.seed, plan))
     settings = ToldSettings.model_validate(
         {
             "source": {"kind": "simulator"},
             "series": {"kind": "memory"},
             "journal": {"kind": "memory"},
+            "model": {"bundle": model},
             # A batch is one or two rounds, so that the view moves with every one.
             "loop": {"batch_windows": 2 * len(fleet.keys)},
         }
