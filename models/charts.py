@@ -1,9 +1,13 @@
-"""Two charts on the log loss and one on the fault lines, for many sensors at once.
+"""Two charts on the loss and one on the fault lines, for many sensors at once.
 
-* The *anchored* chart compares with what the sensor's loss was in its first monitored windows,
-  shrunk towards the fleet's healthy loss (conjugate normal mean, Gelman et al., Bayesian Data
-  Analysis, 3.3: prior worth `prior_windows` windows), then frozen. It cannot be led astray by a
-  slow fault and is therefore wide.
+What is charted is log10(1 + loss / `loss_unit`): linear where the loss is that of health, where
+relative changes mean nothing, and logarithmic where it is not. The loss is in squared robust
+standard deviations of the sensor's own bands, so the unit means the same on any sensor.
+
+* The *anchored* chart compares with what the sensor charted in its first monitored windows,
+  shrunk towards the fleet's health (conjugate normal mean, Gelman et al., Bayesian Data Analysis,
+  3.3: the prior is worth `prior_windows` windows), then frozen. It cannot be led astray by a slow
+  fault and is therefore wide.
 * The *adaptive* chart is an exponentially weighted mean and variance (West 1979) that stands still
   while anything exceeds. It follows wear-in and is tighter.
 * The *line* chart takes the largest standardised rise of a fault line.
@@ -24,6 +28,7 @@ from models.state import PROVISIONAL, QUIETER
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from models.calibration import Calibration
     from models.policy import ChartPolicy
 
     Rows = np.ndarray[Any, Any]
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What a healthy sensor's log10 loss is over the fleet: mean and standard deviation."""
+    """What a healthy sensor charts over the fleet: mean and standard deviation."""
 
     mean: float
     scale: float
@@ -58,6 +63,18 @@ def round_significant(values: Floats, digits: int = 6) -> Floats:
     return np.array([float(f"{value:.{digits - 1}e}") for value in values.tolist()], np.float64)
 
 
+def prior_of(calibration: Calibration, policy: ChartPolicy) -> Prior:
+    """Return the fleet's prior from a bundle's calibration."""
+    usual = np.array([10.0**calibration.mean])
+    return Prior(float(charted(usual, policy)[0]), policy.prior_scale)
+
+
+def charted(loss: Floats, policy: ChartPolicy) -> Floats:
+    """Return what is charted of a loss."""
+    value: Floats = np.log10(1.0 + loss / policy.loss_unit)
+    return value
+
+
 def reset(rows: Rows, prior: Prior) -> None:
     """Start the charts anew from the fleet's prior, keeping nothing of the sensor's own loss."""
     rows["anchor_count"] = 0.0
@@ -70,18 +87,17 @@ def reset(rows: Rows, prior: Prior) -> None:
 
 def read(
     rows: Rows,
-    log_loss: Floats,
+    louder: Floats,
+    quieter: Floats,
     line: Floats,
     *,
-    log_quieter: Floats,
     policy: ChartPolicy,
     prior: Prior,
 ) -> Reading:
     """Return where each row's window stands against its limits; changes nothing.
 
-    `log_loss` is log10 of the rounded loss, `line` the largest line departure in standard
-    deviations (NaN where no line is known), `log_quieter` log10 of the loss that bands carry which
-    got quieter; all (rows,).
+    `louder` and `quieter` are what is charted of the two parts of the loss, `line` is the largest
+    line departure in standard deviations (NaN where no line is known); all (rows,).
     """
     wide = np.where(rows["flags"] & PROVISIONAL, policy.provisional_widening, 1.0)
     location, scale = _anchor(rows, policy, prior)
@@ -90,18 +106,18 @@ def read(
     adaptive_span = policy.adaptive_sigmas * adaptive_scale * wide
     limit = np.minimum(location + anchored_span, rows["adaptive_mean"] + adaptive_span)
     return Reading(
-        anchored=(log_loss - location) / anchored_span,
-        adaptive=(log_loss - rows["adaptive_mean"]) / adaptive_span,
+        anchored=(louder - location) / anchored_span,
+        adaptive=(louder - rows["adaptive_mean"]) / adaptive_span,
         line=np.nan_to_num(line, nan=0.0) / (policy.line_sigmas * wide),
-        quieter=(log_quieter - location) / anchored_span,
-        threshold=round_significant(10.0**limit),
+        quieter=(quieter - location) / anchored_span,
+        threshold=round_significant(policy.loss_unit * (10.0**limit - 1.0)),
     )
 
 
-def learn(rows: Rows, log_loss: Floats, healthy: Bools, policy: ChartPolicy) -> None:
+def learn(rows: Rows, value: Floats, healthy: Bools, policy: ChartPolicy) -> None:
     """Take healthy windows into the references."""
-    _learn_anchor(rows, log_loss, healthy & (rows["anchor_count"] < policy.reference_windows))
-    _learn_adaptive(rows, log_loss, healthy, policy.adaptive_windows)
+    _learn_anchor(rows, value, healthy & (rows["anchor_count"] < policy.reference_windows))
+    _learn_adaptive(rows, value, healthy, policy.adaptive_windows)
 
 
 def _anchor(rows: Rows, policy: ChartPolicy, prior: Prior) -> tuple[Floats, Floats]:
@@ -112,19 +128,19 @@ def _anchor(rows: Rows, policy: ChartPolicy, prior: Prior) -> tuple[Floats, Floa
     return location, np.maximum(np.sqrt(variance), policy.scale_floor)
 
 
-def _learn_anchor(rows: Rows, log_loss: Floats, chosen: Bools) -> None:
+def _learn_anchor(rows: Rows, value: Floats, chosen: Bools) -> None:
     count = rows["anchor_count"] + chosen
-    delta = np.where(chosen, log_loss - rows["anchor_mean"], 0.0)
+    delta = np.where(chosen, value - rows["anchor_mean"], 0.0)
     mean = rows["anchor_mean"] + delta / np.maximum(count, 1.0)
     rows["anchor_squares"] += delta * (rows["anchor_mean"] + delta - mean)
     rows["anchor_mean"] = mean
     rows["anchor_count"] = count
 
 
-def _learn_adaptive(rows: Rows, log_loss: Floats, chosen: Bools, memory: float) -> None:
+def _learn_adaptive(rows: Rows, value: Floats, chosen: Bools, memory: float) -> None:
     rows["adaptive_count"] += chosen
     weight = np.where(chosen, 1.0 / np.minimum(rows["adaptive_count"] + 10.0, memory), 0.0)
-    delta = np.where(chosen, log_loss - rows["adaptive_mean"], 0.0)
+    delta = np.where(chosen, value - rows["adaptive_mean"], 0.0)
     rows["adaptive_mean"] += weight * delta
     rows["adaptive_variance"] = (1.0 - weight) * (rows["adaptive_variance"] + weight * delta**2)
 
@@ -143,3 +159,16 @@ def turn_quieter(rows: Rows, seen: Bools, quieter: Bools, policy: ChartPolicy) -
     now = (was | turned) & ~(seen & (recent == 0))
     rows["flags"] = np.where(now, rows["flags"] | QUIETER, rows["flags"] & ~np.uint32(QUIETER))
     return turned
+
+
+def follow_level(rows: Rows, level: Floats, seen: Bools, memory: float) -> Floats:
+    """Return how far the level (log10 of RMS over baseline) is above its recent mean; follow it.
+
+    Unlike the adaptive chart this follows the level in any zone: it tells a jump from a plateau.
+    """
+    first = rows["level_count"] == 0
+    usual = np.where(first, level, rows["level_mean"])
+    above = level - usual
+    rows["level_count"] = np.where(seen, rows["level_count"] + 1, rows["level_count"])
+    rows["level_mean"] = np.where(seen, usual + above / memory, rows["level_mean"])
+    return above

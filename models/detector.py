@@ -54,8 +54,9 @@ class Detector:
         settings: DetectorSettings | None = None,
         limits: LimitsLookup = no_limits,
     ) -> None:
-        self._judge = Judge(bundle, engine, settings or DetectorSettings(), limits)
-        self._links = (settings or DetectorSettings()).links
+        settings = settings or DetectorSettings(charts=bundle.charts)
+        self._judge = Judge(bundle, engine, settings, limits)
+        self._links = settings.links
 
     def judge(
         self, states: Mapping[SensorKey, SensorState], observations: Sequence[Observation]

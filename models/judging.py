@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from models import charts, commissioning, explain, gates, zones
-from models.charts import Prior
 from models.columns import Columns
 from models.judgement import Verdict
 from models.linking import OpenAlert
@@ -93,7 +92,7 @@ class Judge:
         self._bundle = bundle.hash[:16].encode()
         self._features = bundle.features_hash[:16].encode()
         self._edges = bundle.features.edges_hz()[: bundle.features.bands]
-        self._prior = Prior(bundle.calibration.mean, bundle.calibration.within_sd)
+        self._prior = charts.prior_of(bundle.calibration, settings.charts)
         self._engine = engine
         self._settings = settings
         self._limits = limits
@@ -105,9 +104,9 @@ class Judge:
         self._tick(current)
         self._score(batch, current)
         sorts = self._sort(batch, current)
-        log_loss = np.log10(batch.scores.loss[positions])
-        reading = self._read(batch, current, log_loss)
-        change = self._chart(batch, current, sorts, log_loss, reading)
+        value = charts.charted(batch.scores.loss[positions], self._settings.charts)
+        reading = self._read(batch, current, value)
+        change = self._chart(batch, current, sorts, value, reading)
         self._learn(current, sorts)
         self._write(batch, current, sorts, reading, change)
         current.scatter(batch)
@@ -190,19 +189,19 @@ class Judge:
         current.flag(FAULTY, faulty)
         current.flag(STOPPED, stopped | (was_stopped & faulty))
 
-    def _read(self, batch: Batch, current: Round, log_loss: Floats) -> Reading:
+    def _read(self, batch: Batch, current: Round, value: Floats) -> Reading:
         """Read the charts before the windows move them."""
         return charts.read(
             current.rows,
-            log_loss,
+            value,
+            charts.charted(batch.scores.quieter[current.positions], self._settings.charts),
             batch.scores.line[current.positions],
-            log_quieter=np.log10(batch.scores.quieter[current.positions]),
             policy=self._settings.charts,
             prior=self._prior,
         )
 
     def _chart(
-        self, batch: Batch, current: Round, sorts: Sorted, log_loss: Floats, reading: Reading
+        self, batch: Batch, current: Round, sorts: Sorted, value: Floats, reading: Reading
     ) -> NDArray[np.int64]:
         """Move charts and zones; return what happened to each window's zone."""
         chosen = np.flatnonzero(sorts.charted | sorts.learning)
@@ -210,31 +209,43 @@ class Judge:
         if not len(chosen):
             return change
         rows, seen = current.rows[chosen], sorts.charted[chosen]
-        over = self._over(batch, current, chosen, seen, reading)
+        level = batch.scores.level[current.positions][chosen]
+        severe = self._severe(rows, level, seen)
+        over = self._over(current, chosen, seen, severe, reading)
         change[chosen] = zones.step(
             rows, current.start_ns[chosen], over, self._settings.confirmation
         )
         quieter = seen & ~over.any & (reading.quieter[chosen] > 1.0)
         healthy = seen & ~over.any & ~quieter & (rows["zone"] == zones.NORMAL)
-        charts.learn(rows, log_loss[chosen], healthy, self._settings.charts)
+        charts.learn(rows, value[chosen], healthy, self._settings.charts)
         turned = charts.turn_quieter(rows, seen, quieter, self._settings.charts)
         current.note(_spread(turned, chosen, len(change)), "quieter_than_baseline")
         current.rows[chosen] = rows
         return change
 
+    def _severe(self, rows: Rows, level: Floats, seen: Bools) -> Bools:
+        """Say which levels make an alarm: far above baseline, or a jump to well above it.
+
+        In the zone alarm the lower of the limits holds: hysteresis.
+        """
+        policy = self._settings.severity
+        above = charts.follow_level(rows, level, seen, policy.level_memory)
+        jumped = (level >= np.log10(policy.jump_level)) & (above >= np.log10(policy.jump_ratio))
+        stays = (rows["zone"] == zones.ALARM) & (level >= np.log10(policy.release_level))
+        severe: Bools = seen & ((level >= np.log10(policy.level_ratio)) | jumped | stays)
+        return severe
+
     def _over(
         self,
-        batch: Batch,
         current: Round,
         chosen: NDArray[np.int64],
         seen: Bools,
+        severe: Bools,
         reading: Reading,
     ) -> Exceedances:
         """Say which limits the chosen windows exceed."""
         chart = self._settings.charts
         warning, alarm = self._declared(current, chosen)
-        level = batch.scores.level[current.positions][chosen]
-        far = seen & (level >= np.log10(self._settings.severity.level_ratio))
         values = reading.anchored, reading.adaptive, reading.line
         highest = np.maximum.reduce([value[chosen] for value in values])
         return Exceedances(
@@ -242,7 +253,7 @@ class Judge:
             adaptive=seen & (reading.adaptive[chosen] > 1.0),
             line=seen & (reading.line[chosen] > 1.0),
             limit=warning,
-            severe=far | alarm,
+            severe=severe | alarm,
             calm=seen & (highest < chart.release) & ~warning,
             seen=seen,
         )

@@ -38,19 +38,23 @@ class CommissioningPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ChartPolicy:
-    """Limits of the charts, in standard deviations of the log loss."""
+    """Limits of the charts, in standard deviations of what is charted (see `models.charts`)."""
 
+    loss_unit: float = 3.0
+    """The loss at which all bands are 1.7 robust standard deviations too loud; see `charted`."""
     anchored_sigmas: float = 6.0
-    adaptive_sigmas: float = 5.0
+    adaptive_sigmas: float = 4.0
     line_sigmas: float = 4.0
-    reference_windows: int = 100
+    reference_windows: int = 200
     """Monitored windows that the anchored reference is learnt from, then it is frozen."""
     prior_windows: float = 20.0
     """How many windows of its own the fleet's prior is worth: windows are autocorrelated."""
+    prior_scale: float = 0.1
+    """How far healthy running in drifts over hours, which the first windows cannot show."""
     adaptive_windows: float = 100.0
     """Memory of the adaptive chart."""
-    scale_floor: float = 0.05
-    """log10 units; no chart is tighter than 12 % of its level."""
+    scale_floor: float = 0.03
+    """No chart is tighter than this: about the chance spread of a healthy loss."""
     line_scale_floor: float = 0.1
     line_minimum: float = 0.6
     """A line below this log10 prominence (6 dB) is no line, however unusual."""
@@ -75,10 +79,18 @@ class ConfirmationPolicy:
 
 @dataclass(frozen=True, slots=True)
 class SeverityPolicy:
-    """What makes a warning an alarm."""
+    """What makes a warning an alarm: RMS over the baseline's RMS, on the worst axis.
 
-    level_ratio: float = 2.5
-    """RMS over the baseline's RMS, on the worst axis."""
+    Healthy machines run in to 4.6 times their first level over an hour, so a plateau must lie
+    higher than that; a jump within `level_memory` windows need not.
+    """
+
+    level_ratio: float = 5.2
+    jump_level: float = 3.0
+    jump_ratio: float = 2.5
+    level_memory: float = 60.0
+    release_level: float = 2.5
+    """An alarm stays an alarm above this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,6 @@ TINY: Final = float(np.finfo(np.float32).tiny)
 DEPARTURES: Final = 16
 """Bands of the vibration measurement: neighbours are averaged to so many."""
 
-LOSS_FLOOR: Final = 0.1
-"""Added to either part of the loss: its logarithm must not follow a part that vanishes down."""
-
 
 class Task(NamedTuple):
     """A window of a batch, and the baseline that it is scored against."""
@@ -102,8 +99,8 @@ def _score_alike(
     departures = _mean_over_frames(flat)
     louder = _part(band_loss, flat_mask, departures >= 0).reshape(count, axes)
     quieter = _part(band_loss, flat_mask, departures < 0).reshape(count, axes)
-    scores.loss[positions] = round_significant(louder.max(axis=1) + LOSS_FLOOR)
-    scores.quieter[positions] = round_significant(quieter.max(axis=1) + LOSS_FLOOR)
+    scores.loss[positions] = round_significant(louder.max(axis=1))
+    scores.quieter[positions] = round_significant(quieter.max(axis=1))
     centres = np.stack([task.baseline.centre for task in tasks]).astype(np.float64)
     scores.level[positions] = _level(tasks, centres)
     scores.line[positions] = _line(tasks, centres, policy)

@@ -27,7 +27,7 @@ SCHEMA: Final = 1
 HOT: Final = np.dtype(
     [
         ("schema", "<u4"),
-        ("spare", "<u4"),
+        ("level_count", "<u4"),
         ("features", "S16"),
         ("bundle", "S16"),
         ("last_ns", "<i8"),
@@ -35,14 +35,15 @@ HOT: Final = np.dtype(
         ("cadence_s", "<f8"),
         ("flags", "<u4"),
         ("zone", "<u4"),
-        # anchored chart: count, mean and squared deviations of log10 loss, then frozen
+        # anchored chart: count, mean and squared deviations of what is charted, then frozen
         ("anchor_count", "<f8"),
         ("anchor_mean", "<f8"),
         ("anchor_squares", "<f8"),
-        # adaptive chart: exponential mean and variance of log10 loss
+        # adaptive chart: exponential mean and variance; and the mean level
         ("adaptive_count", "<f8"),
         ("adaptive_mean", "<f8"),
         ("adaptive_variance", "<f8"),
+        ("level_mean", "<f8"),
         # the last 64 windows of each chart, newest in bit 0: 1 = over the limit
         ("anchored_bits", "<u8"),
         ("adaptive_bits", "<u8"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from models.alerts import Transition, Zone
 from models.detector import Detector, Judgement, Status, Verdict, rebaseline
@@ -285,7 +286,7 @@ def test_the_engine_sees_a_batch_in_one_call() -> None:
     calls: list[int] = []
 
     class Counting(ZeroEngine):
-        def reconstruct(self, sequences: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        def reconstruct(self, sequences: NDArray[np.float32]) -> NDArray[np.float32]:
             calls.append(len(sequences))
             return super().reconstruct(sequences)
 
