@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+LOSS_FLOOR: Final = 1e-3
+"""Added to the charted loss: its logarithm must not follow a perfect reconstruction down."""
 
 
 def reconstruction_loss(
@@ -29,6 +32,20 @@ def reconstruction_loss(
     band_loss = np.where(mask, _sum_in_order(residual * residual, 1) / frames, 0.0)
     counted = mask.sum(axis=1)
     return _sum_in_order(band_loss, 1) / np.maximum(counted, 1), band_loss
+
+
+def charted_loss(
+    sequences: NDArray[np.float32], band_loss: NDArray[np.float64], mask: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the part of each sequence's loss (n,) that bands louder than the baseline carry.
+
+    A band is louder when its departure, averaged over the frames, is not negative. Shapes are
+    those of `reconstruction_loss`; `LOSS_FLOOR` is added, so that the logarithm exists.
+    """
+    louder = _sum_in_order(sequences.astype(np.float64), 1) >= 0
+    kept = np.where(louder & mask, band_loss, 0.0)
+    mean: NDArray[np.float64] = _sum_in_order(kept, 1) / np.maximum(mask.sum(axis=1), 1)
+    return mean + LOSS_FLOOR
 
 
 def _sum_in_order(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

@@ -1,0 +1,87 @@
+"""What healthy running may do, shown to the network before a sensor does it.
+
+Each epoch sees other variants of the same windows. Level and tilt of a spectrum wander in healthy
+life (load, temperature, wear-in, which is mostly downwards), so the network learns to reconstruct
+them; independent noise is added to the input only, so it learns to take it away. The order of
+frames within a window carries nothing in steady running, so it is turned round and reversed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentationSettings:
+    """How far variants go, in robust standard deviations of a band."""
+
+    wander: float = 0.6
+    """Standard deviation of a smooth change over the bands."""
+    wander_downwards: float = 0.3
+    """Mean of that change, downwards: wear-in."""
+    smooth_terms: int = 4
+    """Cosine terms of the change: so many half waves over the spectrum at most."""
+    noise: float = 0.5
+    """Standard deviation of the noise that is to be taken away."""
+    top_masked: float = 0.3
+    """Share of sequences whose highest bands are hidden, as at a lower sample rate."""
+    most_masked: float = 0.4
+    """Share of the spectral bands that are hidden at most."""
+
+
+def augment(
+    sequences: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    *,
+    settings: AugmentationSettings,
+    spectral_bands: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Return (input, target, mask) of one variant of each sequence, shapes as given."""
+    turned = _turn(sequences, rng)
+    change = _smooth_change(len(sequences), sequences.shape[2], settings, rng)
+    mask = mask & _visible(mask.shape, spectral_bands, settings, rng)
+    target = (turned + change[:, np.newaxis]) * mask[:, np.newaxis]
+    noise = rng.standard_normal(target.shape, np.float32) * np.float32(settings.noise)
+    return (target + noise) * mask[:, np.newaxis], target, mask
+
+
+def _turn(sequences: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Start each sequence at another frame, and run half of them backwards."""
+    count, frames = sequences.shape[:2]
+    steps = np.where(rng.random((count, 1)) < 0.5, 1, -1) * np.arange(frames)
+    order = (rng.integers(frames, size=(count, 1)) + steps) % frames
+    return np.take_along_axis(sequences, order[:, :, np.newaxis], axis=1)
+
+
+def _smooth_change(
+    count: int, bands: int, settings: AugmentationSettings, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draw smooth changes over the bands (count, bands): a cosine series with falling terms."""
+    terms = np.arange(settings.smooth_terms)
+    waves = np.cos(np.pi * np.outer(terms, np.arange(bands) + 0.5) / bands) / (1 + terms)[:, None]
+    # Some windows stay as they are: the size of the change is drawn as well.
+    size = settings.wander * rng.exponential(size=(count, 1))
+    change = size * rng.standard_normal((count, len(terms))) @ waves
+    change -= settings.wander_downwards * rng.exponential(size=(count, 1))
+    return change.astype(np.float32)
+
+
+def _visible(
+    shape: tuple[int, ...],
+    spectral_bands: int,
+    settings: AugmentationSettings,
+    rng: np.random.Generator,
+) -> NDArray[np.bool_]:
+    """Draw masks (count, bands) that hide the highest spectral bands of some sequences."""
+    count, bands = shape
+    hidden = rng.integers(int(spectral_bands * settings.most_masked) + 1, size=(count, 1))
+    hidden = np.where(rng.random((count, 1)) < settings.top_masked, hidden, 0)
+    band = np.arange(bands)
+    return (band < spectral_bands - hidden) | (band >= spectral_bands)
