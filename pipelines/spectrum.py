@@ -27,8 +27,8 @@ A transform that is left over when registers are full goes another way, on which
 round differently; with whole registers every row goes the same.
 """
 
-CACHED_SAMPLES: Final = 40_960
-"""Samples of overlapping pieces that are worked on together: with their spectra 0.5 MB."""
+CACHED_SAMPLES: Final = 163_840
+"""Samples of overlapping pieces that are worked on together; with their spectra 2 MB."""
 
 SILENCE: Final = 1e-20
 """Power, in unit**2, below which a float signal is silence; float32 itself ends at 1e-38."""

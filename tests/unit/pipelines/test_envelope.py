@@ -1,5 +1,7 @@
 """Lines of the envelope: found where impacts repeat, absent in noise, at any resolution."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,13 +28,14 @@ def known(_: SensorKey) -> Known:
 
 
 def prominence(signal: np.ndarray, rate_hz: float = 20_480.0) -> np.ndarray:
-    return observe(build_window(signal, rate_hz=rate_hz)).log_bands[0, 0, SETTINGS.bands :]
+    bands = observe(build_window(signal, rate_hz=rate_hz)).log_bands
+    return np.asarray(bands[0, 0, SETTINGS.bands :])
 
 
 def fault_lines(signal: np.ndarray, rate_hz: float = 20_480.0) -> np.ndarray:
     lines = observe(build_window(signal, rate_hz=rate_hz), lookup=known).fault_lines
     assert lines is not None
-    return lines[0]
+    return np.asarray(lines[0])
 
 
 @pytest.mark.parametrize("repeat_hz", [52.0, 91.0, 163.0, 270.0, 430.0, 780.0])
@@ -115,8 +118,6 @@ def test_a_cage_line_is_found_in_a_long_window() -> None:
 
 
 def test_telemetry_goes_before_the_rated_speed() -> None:
-    from dataclasses import replace
-
     window = replace(build_window(noise(9) + impacts(BPFO_HZ / 2, 3.0)), rpm=1000.0)
     observation = observe(window, lookup=known)
     assert observation.shaft_hz == pytest.approx(1000.0 / 60.0)
@@ -134,7 +135,5 @@ def test_telemetry_goes_before_the_rated_speed() -> None:
     ],
 )
 def test_no_line_without_geometry_and_speed(machine: Known | None, rpm: float | None) -> None:
-    from dataclasses import replace
-
     window = replace(build_window(noise(10)), rpm=rpm)
     assert observe(window, lookup=lambda _: machine).fault_lines is None
