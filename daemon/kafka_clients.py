@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from daemon.settings import KafkaSettings
 
 CONNECT_S: Final = 10.0
-"""Time to build one client."""
+"""Longest time to build one client."""
 
 CLOSE_S: Final = 5.0
 """Time to close one client in peace."""
@@ -96,14 +96,13 @@ def translated(doing: str, settings: KafkaSettings) -> Iterator[None]:
         raise Unavailable(f"Kafka at {servers} is away, {doing}: {error!r}") from error
 
 
-def consumer(settings: KafkaSettings, timeout_s: float = CONNECT_S, **options: Any) -> Any:
+def consumer(settings: KafkaSettings, **options: Any) -> Any:
     """Return a consumer that never commits by itself; raises `StartError`, `Unavailable`."""
     check_crc32c()
     return _connected(
         settings,
-        timeout_s,
         lambda: KafkaConsumer(
-            **_connection(settings, timeout_s),
+            **_connection(settings),
             metrics_enabled=False,
             enable_auto_commit=False,
             isolation_level="read_committed",
@@ -117,14 +116,13 @@ def consumer(settings: KafkaSettings, timeout_s: float = CONNECT_S, **options: A
     )
 
 
-def producer(settings: KafkaSettings, timeout_s: float = CONNECT_S, **options: Any) -> Any:
+def producer(settings: KafkaSettings, **options: Any) -> Any:
     """Return a producer; raises `StartError`, `Unavailable`."""
     check_crc32c()
     return _connected(
         settings,
-        timeout_s,
         lambda: KafkaProducer(
-            **_connection(settings, timeout_s),
+            **_connection(settings),
             metrics_enabled=False,
             allow_auto_create_topics=False,
             **options,
@@ -132,24 +130,25 @@ def producer(settings: KafkaSettings, timeout_s: float = CONNECT_S, **options: A
     )
 
 
-def admin(settings: KafkaSettings, timeout_s: float = CONNECT_S) -> Any:
+def admin(settings: KafkaSettings) -> Any:
     """Return an admin client; raises `StartError`, `Unavailable`."""
-    return _connected(
-        settings, timeout_s, lambda: KafkaAdminClient(**_connection(settings, timeout_s))
-    )
+    return _connected(settings, lambda: KafkaAdminClient(**_connection(settings)))
 
 
-def _connected(settings: KafkaSettings, timeout_s: float, build: Callable[[], Any]) -> Any:
+def _connected(settings: KafkaSettings, build: Callable[[], Any]) -> Any:
     with translated("connecting", settings):
-        # The client gives up by itself at `timeout_s`; the second more is for a handshake that
-        # would never end.
-        return within(timeout_s + 1.0, build, discard=close)
+        # The client gives up by itself; the second more is for a handshake that would never end.
+        return within(_connect_s(settings) + 1.0, build, discard=close)
 
 
-def _connection(settings: KafkaSettings, timeout_s: float) -> dict[str, Any]:
+def _connect_s(settings: KafkaSettings) -> float:
+    return min(CONNECT_S, settings.request_timeout_s)
+
+
+def _connection(settings: KafkaSettings) -> dict[str, Any]:
     return {
         "bootstrap_servers": list(settings.bootstrap_servers),
-        "bootstrap_timeout_ms": int(timeout_s * 1000),
+        "bootstrap_timeout_ms": int(_connect_s(settings) * 1000),
         "client_id": "bearingwatch",
         "request_timeout_ms": int(settings.request_timeout_s * 1000),
         "reconnect_backoff_max_ms": 5_000,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BUSY_S: Final = 5.0
+BUSY_S: Final = 2.0
 """Time to wait for another process's transaction."""
 
 _ROOMS: Final = (

@@ -1,0 +1,108 @@
+"""What only Kafka can do to a source."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient, TopicPartition
+
+from daemon.errors import Fatal, StartError, Unavailable
+from daemon.settings import KafkaSettings
+from daemon.sources.kafka import KafkaSource
+from tests.contract.builders import assigned_in, poll_all_until, poll_until, records_of
+from tests.contract.kafka_bench import kafka_settings, produce, with_topics
+from tests.servers.kafka import KafkaServer, running_kafka
+
+pytestmark = pytest.mark.kafka
+
+
+@contextmanager
+def started(settings: KafkaSettings, instance: str = "one") -> Iterator[KafkaSource]:
+    source = KafkaSource(settings, instance)
+    try:
+        source.start()
+        yield source
+    finally:
+        source.close()
+
+
+def test_a_missing_topic_is_a_start_error_that_says_what_to_do(kafka_server: KafkaServer) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    with pytest.raises(StartError, match="bearingwatch topics create"), started(settings):
+        pass
+
+
+def test_starting_without_a_broker_ends_in_time() -> None:
+    settings = kafka_settings("127.0.0.1:1", request_timeout_s=1.0)
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="away"), started(settings):
+        pass
+    assert time.monotonic() - began < 5.0
+
+
+def test_a_gap_in_the_log_is_counted_and_leapt_over(kafka_server: KafkaServer) -> None:
+    settings = with_topics(kafka_server.bootstrap, partitions=1)
+    produce(settings, 0, [b"value"] * 10)
+    admin = KafkaAdminClient(bootstrap_servers=kafka_server.bootstrap)
+    admin.delete_records({TopicPartition(settings.windows_topic, 0): 6})
+    admin.close()
+    with started(settings) as source:
+        poll_until(source, lambda seen: assigned_in(seen) == {0})
+        source.seek(0, 2)
+        polled = poll_until(source, lambda seen: len(records_of(seen)) == 4)
+        assert [record.offset for record in records_of(polled)] == [6, 7, 8, 9]
+        assert source.records_lost == 4
+
+
+def test_a_second_process_of_the_same_instance_ends_the_first(kafka_server: KafkaServer) -> None:
+    settings = with_topics(kafka_server.bootstrap, partitions=1)
+    with started(settings) as first:
+        poll_until(first, lambda seen: assigned_in(seen) == {0})
+        with started(settings) as second:
+            with pytest.raises(Fatal, match="instance"):
+                poll_all_until([first, second], lambda seen: False)
+            polled = poll_until(second, lambda seen: True)
+            assert not records_of(polled)
+
+
+def test_a_member_that_is_seldom_polled_does_not_unsettle_the_group(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    with started(settings, "one") as first, started(settings, "two") as second:
+        generations = set()
+        deadline = time.monotonic() + 6.0
+        while time.monotonic() < deadline:
+            for source in (first, second):
+                source.poll(0.05)
+                time.sleep(0.05)
+                generations.add(source.group_metadata().generation_id)
+        assert max(generations) <= 5
+
+
+def test_members_that_come_back_soon_keep_their_partitions(kafka_server: KafkaServer) -> None:
+    settings = with_topics(kafka_server.bootstrap, partitions=1)
+    with started(settings) as source:
+        poll_until(source, lambda seen: assigned_in(seen) == {0})
+    began = time.monotonic()
+    with started(settings) as again:
+        poll_until(again, lambda seen: assigned_in(seen) == {0})
+    assert time.monotonic() - began < 5.0
+
+
+def test_a_broker_that_goes_away_and_comes_back_is_waited_for(tmp_path: Path) -> None:
+    with running_kafka(tmp_path / "kafka") as server:
+        settings = with_topics(server.bootstrap, partitions=1)
+        with started(settings) as source:
+            produce(settings, 0, [b"before"])
+            poll_until(source, lambda seen: len(records_of(seen)) == 1)
+            server.stop()
+            began = time.monotonic()
+            assert not records_of(source.poll(0.2) for _ in range(10))
+            assert time.monotonic() - began < 10.0
+            server.start()
+            produce(settings, 0, [b"after"])
+            polled = poll_until(source, lambda seen: len(records_of(seen)) == 1)
+            assert [record.value for record in records_of(polled)] == [b"after"]
