@@ -42,7 +42,7 @@ class ChartPolicy:
 
     loss_unit: float = 3.0
     """The loss at which all bands are 1.7 robust standard deviations too loud; see `charted`."""
-    anchored_sigmas: float = 6.0
+    anchored_sigmas: float = 8.0
     adaptive_sigmas: float = 4.0
     line_sigmas: float = 4.0
     reference_windows: int = 200

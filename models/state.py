@@ -5,8 +5,8 @@ every window and has a fixed layout, so that a round of sensors is gathered into
 cold record holds the baselines (and, while commissioning, the summary they are made from); it is
 replaced only when it changes, so `new.cold is not old.cold` says that it must be written.
 
-Both name their schema version. An older one is migrated when it is read (`MIGRATIONS`); a newer
-one is refused with `StateError`.
+Both begin with their schema version. An older one is migrated when it is read; a newer one is
+refused with `StateError`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from pipelines.normalise import Baseline, BaselineSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    Migration = Callable[[bytes], bytes]
 
 SCHEMA: Final = 1
 
@@ -79,8 +81,13 @@ FAULTY: Final = 16
 STOPPED: Final = 32
 QUIETER: Final = 64
 
-MIGRATIONS: Final[Mapping[int, Callable[[bytes, bytes | None], tuple[bytes, bytes | None]]]] = {}
-"""From schema version to the function that lifts (hot, cold) bytes to the next one."""
+HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {}
+COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {}
+"""From schema version to the function that lifts a record's bytes to the next one.
+
+The two records have versions of their own: after an upgrade a cold record stays as it was written
+until it changes.
+"""
 
 
 class StateError(ValueError):
@@ -121,9 +128,8 @@ class SensorState:
 
 
 class _ColdRecord(msgspec.Struct, frozen=True, array_like=True):
-    """How `Cold` lies on disk."""
+    """How `Cold` lies on disk, behind four bytes of schema version."""
 
-    schema: int
     summary: bytes | None
     baseline: bytes | None
     baseline_id: str
@@ -139,16 +145,14 @@ def encode_hot(state: SensorState) -> bytes:
 def encode_cold(state: SensorState) -> bytes:
     """Return the cold record's bytes."""
     cold = state.cold
-    return msgspec.msgpack.encode(
-        _ColdRecord(
-            schema=SCHEMA,
-            summary=_bytes(cold.summary),
-            baseline=_bytes(cold.baseline),
-            baseline_id=cold.baseline_id,
-            old_baseline=_bytes(cold.old_baseline),
-            old_baseline_id=cold.old_baseline_id,
-        )
+    record = _ColdRecord(
+        summary=_bytes(cold.summary),
+        baseline=_bytes(cold.baseline),
+        baseline_id=cold.baseline_id,
+        old_baseline=_bytes(cold.old_baseline),
+        old_baseline_id=cold.old_baseline_id,
     )
+    return SCHEMA.to_bytes(4, "little") + msgspec.msgpack.encode(record)
 
 
 def decode_state(hot: bytes, cold: bytes | None) -> SensorState:
@@ -156,13 +160,12 @@ def decode_state(hot: bytes, cold: bytes | None) -> SensorState:
 
     Raises `StateError` for a record of a newer schema, or one that is damaged.
     """
-    schema = _schema_of(hot)
-    while schema < SCHEMA:
-        hot, cold = _migration(schema)(hot, cold)
-        schema = _schema_of(hot)
+    hot = _lifted(hot, "hot", HOT_MIGRATIONS)
     if len(hot) != HOT.itemsize:
         raise StateError(f"hot state has {len(hot)} bytes, expected {HOT.itemsize}: it is damaged")
-    return SensorState(hot, Cold() if cold is None else _decode_cold(cold))
+    if cold is None:
+        return SensorState(hot, Cold())
+    return SensorState(hot, _decode_cold(_lifted(cold, "cold", COLD_MIGRATIONS)[4:]))
 
 
 def with_row(state: SensorState, **fields: Any) -> SensorState:
@@ -173,23 +176,25 @@ def with_row(state: SensorState, **fields: Any) -> SensorState:
     return replace(state, hot=row.tobytes())
 
 
-def _schema_of(hot: bytes) -> int:
-    if len(hot) < 4:
-        raise StateError(f"hot state has {len(hot)} bytes, too few for a schema version")
-    schema = int.from_bytes(hot[:4], "little")
+def _lifted(record: bytes, which: str, migrations: Mapping[int, Migration]) -> bytes:
+    """Return a record lifted to the present schema."""
+    while (schema := _schema_of(record, which)) < SCHEMA:
+        if schema not in migrations:
+            raise StateError(f"{which} state has schema {schema}, no migration leads on from it")
+        record = migrations[schema](record)
+    return record
+
+
+def _schema_of(record: bytes, which: str) -> int:
+    if len(record) < 4:
+        raise StateError(f"{which} state is damaged: {len(record)} bytes")
+    schema = int.from_bytes(record[:4], "little")
     if schema > SCHEMA:
         raise StateError(
-            f"state has schema {schema}, this version reads up to {SCHEMA}: "
+            f"{which} state has schema {schema}, this version reads up to {SCHEMA}: "
             "a newer bearingwatch wrote it; run that version, or start with an empty state topic"
         )
     return schema
-
-
-def _migration(schema: int) -> Callable[[bytes, bytes | None], tuple[bytes, bytes | None]]:
-    try:
-        return MIGRATIONS[schema]
-    except KeyError:
-        raise StateError(f"state has schema {schema}, which no migration leads on from") from None
 
 
 def _bytes(part: Baseline | BaselineSummary | None) -> bytes | None:
@@ -199,12 +204,16 @@ def _bytes(part: Baseline | BaselineSummary | None) -> bytes | None:
 def _decode_cold(data: bytes) -> Cold:
     try:
         record = msgspec.msgpack.decode(data, type=_ColdRecord)
-    except msgspec.MsgspecError as error:
+        return Cold(
+            summary=None if record.summary is None else BaselineSummary.decode(record.summary),
+            baseline=_baseline(record.baseline),
+            baseline_id=record.baseline_id,
+            old_baseline=_baseline(record.old_baseline),
+            old_baseline_id=record.old_baseline_id,
+        )
+    except (msgspec.MsgspecError, ValueError) as error:
         raise StateError(f"cold state is damaged: {error}") from error
-    return Cold(
-        summary=None if record.summary is None else BaselineSummary.decode(record.summary),
-        baseline=None if record.baseline is None else Baseline.decode(record.baseline),
-        baseline_id=record.baseline_id,
-        old_baseline=None if record.old_baseline is None else Baseline.decode(record.old_baseline),
-        old_baseline_id=record.old_baseline_id,
-    )
+
+
+def _baseline(data: bytes | None) -> Baseline | None:
+    return None if data is None else Baseline.decode(data)
