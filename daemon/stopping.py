@@ -52,6 +52,7 @@ class Stopping:
         """
         if self.requested:
             self._force(ExitStatus.FATAL)
+            return
         self.requested = True
         signal.setitimer(signal.ITIMER_REAL, self._within_s)
 

@@ -81,6 +81,11 @@ def closing(outcome: Outcome, spec: FleetSpec) -> Iterator[str]:
         yield _line(flagged)
     for event in outcome.false:
         yield f"false alert: {event.asset}/{event.sensor} at {clock(event.time_ns)}: {event.text}"
+    if outcome.echoes:
+        yield (
+            f"{len(outcome.echoes)} more alerts on neighbours along the shaft of a failing bearing, "
+            "which feel it too"
+        )
     sensors = sum(len(machine.sensors) for machine in spec.machines)
     yield (
         f"{len(outcome.flagged) - len(outcome.missed)} of {len(outcome.flagged)} failing bearings "

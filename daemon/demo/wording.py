@@ -34,12 +34,13 @@ def told(event: AlertEvent) -> str:
     """Return one line for an alert event."""
     what = {
         Transition.RAISED: str(event.zone).upper(),
-        Transition.ESCALATED: f"{str(event.zone).upper()} (was lower)",
-        Transition.LOWERED: f"lowered to {event.zone}",
+        Transition.ESCALATED: f"up to {str(event.zone).upper()}",
+        Transition.LOWERED: f"down to {event.zone}",
         Transition.CLEARED: "cleared",
     }[event.transition]
     loss = f"loss {event.loss:.3g}, limit {event.threshold:.3g}"
-    return f"{clock(event.time_ns)}  {event.asset}/{event.sensor}  {what}  {loss}"
+    line = f", {event.fault} line" if event.fault else ""
+    return f"{clock(event.time_ns)}  {event.asset}/{event.sensor}  {what}  {loss}{line}"
 
 
 def fault(kind: str) -> str:

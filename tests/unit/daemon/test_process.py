@@ -1,0 +1,86 @@
+"""Start and stop of the whole, on fakes."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon.errors import StartError, Unavailable
+from daemon.journal.memory import MemoryJournal
+from daemon.loop import Parts, Policy
+from daemon.process import Process
+from daemon.series.memory import MemorySeries
+from daemon.sources.memory import MemorySource
+from daemon.telemetry.metrics import Metrics
+from daemon.telemetry.progress import Progress
+from daemon.telemetry.report import Report
+from tests.unit.daemon.loop_bench import CountingJudge, StubClock, window
+
+
+class Journal(MemoryJournal):
+    """Raises what is planned when it is started."""
+
+    def __init__(self, *failures: Exception) -> None:
+        super().__init__()
+        self.failures = list(failures)
+        self.closed = 0
+
+    def start(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        super().start()
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def process(journal: Journal, source: MemorySource, clock: StubClock) -> Process:
+    report = Report(Metrics(), Progress(clock.monotonic))
+    parts = Parts(source, MemorySeries(), journal, CountingJudge())
+    return Process(parts, Policy(), report, drain_s=10.0, clock=clock.bundle())
+
+
+def finished_source(count: int) -> MemorySource:
+    source = MemorySource()
+    for index in range(count):
+        source.append(window(index), timestamp_ms=index * 1000)
+    source.finish()
+    return source
+
+
+def test_a_finite_source_runs_to_its_end() -> None:
+    journal = Journal()
+    process(journal, finished_source(3), StubClock()).run(lambda: False)
+    assert journal.store.next_offsets == {0: 3}
+    assert journal.closed == 1
+
+
+def test_a_service_that_is_away_at_the_start_is_waited_for() -> None:
+    clock = StubClock()
+    journal = Journal(*[Unavailable("no broker")] * 4)
+    process(journal, finished_source(1), clock).run(lambda: False)
+    assert journal.store.next_offsets == {0: 1}
+    assert max(clock.slept) <= 0.5
+
+
+def test_a_stop_while_waiting_at_the_start_ends_in_peace() -> None:
+    clock = StubClock()
+    journal = Journal(*[Unavailable("no broker")] * 100)
+    process(journal, finished_source(1), clock).run(lambda: clock.now > 1005)
+    assert journal.store.next_offsets == {}
+    assert journal.closed == 1
+
+
+def test_what_failed_to_start_is_closed_too() -> None:
+    journal = Journal(StartError("the topic is missing"))
+    with pytest.raises(StartError):
+        process(journal, finished_source(1), StubClock()).run(lambda: False)
+    assert journal.closed == 1
+
+
+def test_a_stop_commits_the_batch_in_hand() -> None:
+    source = MemorySource()
+    for index in range(3):
+        source.append(window(index), timestamp_ms=index * 1000)
+    journal = Journal()
+    process(journal, source, StubClock()).run(lambda: bool(journal.store.next_offsets))
+    assert journal.store.next_offsets == {0: 3}

@@ -1,0 +1,156 @@
+"""Settings: file, environment, and what people get wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import ExitStatus, SettingsError
+from daemon.settings import PATHS, Settings, load_kafka_settings, load_settings
+
+OFFLINE = """
+[source]
+kind = "simulator"
+[series]
+kind = "sqlite"
+[journal]
+kind = "sqlite"
+[sqlite]
+path = "plant.db"
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BEARINGWATCH_KAFKA__GROUP", "BEARINGWATCH_INFLUXDB__TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "plant.toml"
+    path.write_text(text)
+    return path
+
+
+def complaint(folder: Path, text: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(write(folder, text))
+    assert caught.value.exit_status is ExitStatus.BAD_SETTINGS
+    return str(caught.value)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, OFFLINE))
+    assert settings.sqlite is not None
+    assert settings.sqlite.path == tmp_path / "plant.db"
+
+
+def test_assets_beside_the_file_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "assets.toml").write_text("")
+    assert load_settings(write(tmp_path, OFFLINE)).assets == tmp_path / "assets.toml"
+
+
+def test_a_bare_name_of_a_bundle_is_one_that_was_shipped(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, OFFLINE + '[model]\nbundle = "fleet-1"\n'))
+    assert settings.model.bundle == Path("fleet-1")
+
+
+def test_the_environment_wins_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_LOOP__BATCH_WINDOWS", "7")
+    monkeypatch.setenv("BEARINGWATCH_KAFKA__BOOTSTRAP_SERVERS", "a:9092, b:9092")
+    settings = load_settings(write(tmp_path, OFFLINE + "[loop]\nbatch_windows = 3\n"))
+    assert settings.loop.batch_windows == 7
+    assert settings.kafka.bootstrap_servers == ("a:9092", "b:9092")
+
+
+def test_a_part_of_a_table_may_come_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_INFLUXDB__TOKEN", "s3cret")
+    told = OFFLINE + '[influxdb]\nurl = "http://x:8086"\norg = "o"\nbucket = "b"\n'
+    settings = load_settings(write(tmp_path, told))
+    assert settings.influxdb is not None
+    assert settings.influxdb.token.get_secret_value() == "s3cret"
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[kafka]\nbootstrap_server = "a"\n', "kafka.bootstrap_server: unknown setting; did you"),
+        ("[lop]\n", "lop: unknown setting; did you mean 'loop'?"),
+        ("[loop]\nbatch_windows = 0\n", "loop.batch_windows: Input should be greater than"),
+        ("[loop]\npoll_timeout_s = 2\n", "got 2"),
+        ("[kafka]\nheartbeat_interval_ms = 40000\n", "at most a third of session_timeout_ms"),
+        ("[influxdb]\nurl = 'http://x'\n", "influxdb.token: is required"),
+        ("[simulator]\ndegrading = 9\n", "must not exceed simulator.machines"),
+        ('instance = "a b"\n', "instance: String should match pattern"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
+    ordered = text + OFFLINE if text.startswith("instance") else OFFLINE + text
+    assert expected in complaint(tmp_path, ordered)
+
+
+@pytest.mark.parametrize("kind", ["influxdb", "sqlite", "csv"])
+def test_a_chosen_kind_needs_its_table(tmp_path: Path, kind: str) -> None:
+    told = f'[source]\nkind = "simulator"\n[journal]\nkind = "memory"\n[series]\nkind = "{kind}"\n'
+    assert f"the table [{kind}] is needed" in complaint(tmp_path, told)
+
+
+def test_a_kafka_journal_needs_a_kafka_source(tmp_path: Path) -> None:
+    told = OFFLINE.replace('[journal]\nkind = "sqlite"', '[journal]\nkind = "kafka"')
+    assert "journal.kind = 'kafka' commits offsets of Kafka" in complaint(tmp_path, told)
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    told = OFFLINE + "[loop]\nbatch_windows = 0\ndrain = 1\n"
+    assert len(complaint(tmp_path, told).splitlines()) == 2
+
+
+def test_no_toml_is_a_clear_message(tmp_path: Path) -> None:
+    assert "is not TOML" in complaint(tmp_path, "[kafka\n")
+
+
+def test_a_missing_file_is_a_clear_message(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read: No such file"):
+        load_settings(tmp_path / "none.toml")
+
+
+def test_an_unknown_table_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEARINGWATCH_KAFKAA__GROUP", "x")
+    with pytest.raises(SettingsError, match="did you mean 'kafka'"):
+        load_settings()
+
+
+def test_what_an_orchestrator_sets_for_a_service_is_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_PORT", "tcp://10.0.0.1:9108")
+    assert load_settings(write(tmp_path, OFFLINE)).source.kind == "simulator"
+
+
+def test_a_token_never_shows_in_an_error(tmp_path: Path) -> None:
+    told = OFFLINE + '[influxdb]\nurl = "x"\norg = "o"\nbucket = "b"\ntoken = ["s3cret"]\n'
+    assert "s3cret" not in complaint(tmp_path, told)
+
+
+def test_topics_need_the_kafka_table_only(tmp_path: Path) -> None:
+    settings = load_kafka_settings(write(tmp_path, '[kafka]\nprefix = "plant7"\n'))
+    assert settings.windows_topic == "plant7.windows"
+    assert settings.dead_letters_topic == "plant7.dead-letters"
+
+
+def test_every_path_among_the_settings_is_anchored() -> None:
+    found = set()
+    for name, field in Settings.model_fields.items():
+        if "Path" in str(field.annotation):
+            found.add(name)
+        section = field.annotation
+        for inner in getattr(section, "__args__", (section,)):
+            for key, value in getattr(inner, "model_fields", {}).items():
+                found |= {f"{name}.{key}"} if "Path" in str(value.annotation) else set()
+    assert found == set(PATHS)

@@ -1,0 +1,65 @@
+"""Signals, and parts that stop in reverse."""
+
+import signal
+
+from daemon.errors import ExitStatus
+from daemon.stopping import Started, Stopping
+
+
+class Part:
+    def __init__(self, name: str, closed: list[str], broken: bool = False) -> None:
+        self.name, self.closed, self.broken = name, closed, broken
+
+    def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed.append(self.name)
+        if self.broken:
+            raise OSError("already gone")
+
+
+def test_a_first_signal_asks_and_a_second_forces() -> None:
+    forced: list[int] = []
+    stopping = Stopping(60.0, forced.append)
+    with stopping.listening():
+        signal.raise_signal(signal.SIGTERM)
+        assert stopping()
+        assert forced == []
+        signal.raise_signal(signal.SIGINT)
+    assert forced == [ExitStatus.FATAL]
+
+
+def test_a_stop_that_takes_too_long_is_forced() -> None:
+    forced: list[int] = []
+    stopping = Stopping(0.01, forced.append)
+    with stopping.listening():
+        signal.raise_signal(signal.SIGTERM)
+        signal.sigtimedwait([], 0.2)
+    assert forced == [ExitStatus.FATAL]
+
+
+def test_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Stopping().listening():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_parts_close_last_in_first_out_and_once() -> None:
+    closed: list[str] = []
+    started = Started()
+    for name in ("journal", "series", "source"):
+        started.add(name, Part(name, closed))
+    started.close()
+    started.close()
+    assert closed == ["source", "series", "journal"]
+
+
+def test_a_part_that_fails_to_close_does_not_keep_the_others() -> None:
+    closed: list[str] = []
+    started = Started()
+    started.add("journal", Part("journal", closed))
+    started.add("source", Part("source", closed, broken=True))
+    started.close()
+    assert closed == ["source", "journal"]
