@@ -6,6 +6,7 @@ Kurtosis is Pearson's: 3 for Gaussian noise. Velocity is what ISO 20816 speaks o
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -83,19 +84,20 @@ def velocity_rms(
     part = spectrum[:, first - 1 : last + 2]
     tapered = part[:, 1:-1] - np.float32(0.5) * (part[:, :-2] + part[:, 2:])
     power = np.square(tapered.real) + np.square(tapered.imag)
-    frequency_hz = np.arange(first, last + 1, dtype=np.float64) * bin_hz
-    power *= _velocity_weights(unit, frequency_hz, samples)
+    power *= _velocity_weights(unit, first, last, bin_hz, samples)
     return np.asarray(np.sqrt(power.sum(axis=1)), np.float32)
 
 
+@lru_cache(maxsize=64)
 def _velocity_weights(
-    unit: str, frequency_hz: NDArray[np.float64], samples: int
+    unit: str, first: int, last: int, bin_hz: float, samples: int
 ) -> NDArray[np.float32]:
-    """Return what turns squared magnitudes into mm2/s2.
+    """Return what turns the squared magnitudes of bins `first` to `last` into mm2/s2.
 
     2 / n**2 is Parseval's one-sided scale, 1/4 the Hann taper's own (the convolution above is
     twice the taper), 8/3 gives back the power that a Hann taper takes.
     """
+    frequency_hz = np.arange(first, last + 1, dtype=np.float64) * bin_hz
     weights = np.full(frequency_hz.shape, 2.0 / samples**2 / 4.0 * 8.0 / 3.0)
     if unit != "mm/s":
         weights *= np.square(TO_MM_PER_S2[unit] / (2.0 * np.pi * frequency_hz))
