@@ -1,0 +1,226 @@
+"""The command line: help that teaches, mistakes that are named, small runs of each command."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from daemon.cli import COMMANDS, LazyGroup, cli
+from daemon.errors import ExitStatus
+from tests.plant.bundles import write_bundle
+
+
+def bearingwatch(*arguments: str | float | Path) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+def leaves() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        inner = list(command.commands) if isinstance(command, click.Group) else []
+        found += [(name, sub) for sub in inner] or [(name,)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bundle(tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("simulated") / "fleet"
+    done = bearingwatch(
+        "simulate", out, "--machines", 1, "--sensors", 2, "--degrading", 1,
+        "--windows", 30, "--window-s", 0.1,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    return out
+
+
+@pytest.mark.parametrize("path", leaves(), ids=" ".join)
+def test_help_shows_an_example(path: tuple[str, ...]) -> None:
+    done = bearingwatch(*path, "--help")
+    assert done.exit_code == 0
+    assert f"bearingwatch {' '.join(path)}" in done.output.split("Options:")[0]
+
+
+def test_help_lists_every_command() -> None:
+    done = bearingwatch("--help")
+    assert all(f"  {name} " in done.output for name in COMMANDS)
+    assert isinstance(cli, LazyGroup)
+
+
+def test_an_unknown_command_gets_a_suggestion() -> None:
+    done = bearingwatch("scroe")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "Did you mean 'score'?" in done.output
+
+
+def test_the_version_is_told() -> None:
+    assert bearingwatch("--version").output.startswith("bearingwatch ")
+
+
+# ---- simulate, score --------------------------------------------------------------------------
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_simulate_writes_recordings_and_the_truth(fleet: Path) -> None:
+    truth = rows(fleet / "truth.csv")
+    assert len(truth) == 2
+    assert sum(bool(row["fault"]) for row in truth) == 1
+    for row in truth:
+        with np.load(fleet / f"{row['asset']}.{row['sensor']}.npz") as archive:
+            assert archive["x"].shape == (30, 2048, 1)
+
+
+def test_simulate_does_not_write_over_anything(fleet: Path) -> None:
+    done = bearingwatch("simulate", fleet)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "is not empty" in done.output
+
+
+def test_score_writes_one_row_per_window_and_sensor(
+    fleet: Path, bundle: Path, tmp_path: Path
+) -> None:
+    done = bearingwatch("score", fleet, "--out", tmp_path / "scores.csv", "--model", bundle)
+    assert done.exit_code == 0, done.output
+    found = rows(tmp_path / "scores.csv")
+    assert list(found[0]) == [
+        "asset", "sensor", "index", "time", "loss", "threshold", "zone", "state", "louder",
+    ]  # fmt: skip
+    assert len(found) == 60
+    sensors = {(row["asset"], row["sensor"]) for row in found}
+    for sensor in sensors:
+        indices = [int(r["index"]) for r in found if (r["asset"], r["sensor"]) == sensor]
+        assert indices == list(range(30))
+    assert "60 rows are in" in done.output
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_score_says_the_same_at_any_batch_size(
+    fleet: Path, bundle: Path, tmp_path: Path, batch: int
+) -> None:
+    for name, size in (("a.csv", 256), ("b.csv", batch)):
+        done = bearingwatch(
+            "score", fleet, "--out", tmp_path / name, "--model", bundle, "--batch-windows", size
+        )
+        assert done.exit_code == 0, done.output
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_score_does_not_obey_a_daemons_environment(
+    fleet: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_SERIES__KIND", "influxdb")
+    done = bearingwatch("score", fleet, "--out", tmp_path / "s.csv", "--model", bundle)
+    assert done.exit_code == 0, done.output
+
+
+def test_a_file_without_a_unit_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pump.csv").write_text("0.1\n0.2\n")
+    done = bearingwatch("score", tmp_path / "pump.csv", "--out", tmp_path / "s.csv")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "pump.csv" in done.output
+    assert "declare" in done.output
+
+
+def test_a_missing_bundle_is_named(fleet: Path, tmp_path: Path) -> None:
+    done = bearingwatch("score", fleet, "--out", tmp_path / "s.csv", "--model", tmp_path / "none")
+    assert done.exit_code == ExitStatus.COULD_NOT_START
+    assert "not a bundle" in done.output
+
+
+# ---- models, check, topics, train -------------------------------------------------------------
+
+
+def test_models_shows_and_verifies_a_bundle(bundle: Path) -> None:
+    assert "plain" in bearingwatch("models", "list", bundle.parent).output
+    assert "hash" in bearingwatch("models", "show", bundle).output
+    assert "A bundle for tests" in bearingwatch("models", "show", bundle, "--card").output
+    assert "as they should be" in bearingwatch("models", "verify", bundle).output
+
+
+def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path)
+    (bundle / "CARD.md").write_text("changed")
+    done = bearingwatch("models", "verify", bundle)
+    assert done.exit_code == ExitStatus.COULD_NOT_START
+    assert "CARD.md" in done.output
+
+
+def settings(folder: Path, bundle: Path) -> Path:
+    path = folder / "plant.toml"
+    path.write_text(
+        '[source]\nkind = "simulator"\n[series]\nkind = "sqlite"\n[journal]\nkind = "sqlite"\n'
+        f'[sqlite]\npath = "plant.db"\n[model]\nbundle = "{bundle}"\n[http]\nenabled = false\n'
+    )
+    return path
+
+
+def test_check_names_what_would_not_start(bundle: Path, tmp_path: Path) -> None:
+    done = bearingwatch("check", "-c", settings(tmp_path, tmp_path / "none"))
+    assert done.exit_code == ExitStatus.COULD_NOT_START
+    assert "ok: settings" in done.output
+    assert "failed: " in done.output
+
+
+def test_check_lists_sensors_without_a_rule(fleet: Path, bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "assets.toml").write_text('[[rule]]\nmatch = "nothing-*"\nrated_rpm = 1500\n')
+    done = bearingwatch("check", "-c", settings(tmp_path, bundle), "--connect", fleet)
+    assert done.exit_code == 0, done.output
+    assert "no rule: machine-001" in done.output
+    assert "0 of 2 sensors have a rule" in done.output
+    assert "ok: series sqlite" in done.output
+
+
+def test_check_names_a_wrong_rule(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "assets.toml").write_text('[[rule]]\nmatch = "*"\nrated_rmp = 1500\n')
+    done = bearingwatch("check", "-c", settings(tmp_path, bundle))
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "rated_rmp" in done.output
+
+
+def test_topics_are_planned_without_a_broker(tmp_path: Path) -> None:
+    path = tmp_path / "plant.toml"
+    path.write_text('[kafka]\nprefix = "plant7"\n')
+    done = bearingwatch("topics", "plan", "-c", path, "--partitions", 3)
+    assert done.exit_code == 0, done.output
+    assert done.output.count("3 partitions") == 5
+    assert "plant7.state" in done.output
+
+
+def test_produce_wants_one_thing_to_send(fleet: Path) -> None:
+    assert bearingwatch("produce").exit_code == ExitStatus.BAD_SETTINGS
+    assert bearingwatch("produce", fleet, "--simulate", 1).exit_code == ExitStatus.BAD_SETTINGS
+
+
+@pytest.mark.parametrize("until", ["pump", "pump/de", "pump/de=x", "/de=3"])
+def test_train_names_a_limit_it_cannot_read(fleet: Path, tmp_path: Path, until: str) -> None:
+    done = bearingwatch("train", fleet, "--out", tmp_path / "b", "--until", until)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "expected ASSET/SENSOR" in done.output
+
+
+# ---- run --------------------------------------------------------------------------------------
+
+
+def test_run_with_bad_settings_says_so_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "plant.toml"
+    path.write_text("[lop]\n")
+    done = bearingwatch("run", "-c", path)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "did you mean 'loop'" in done.output
+    assert "Traceback" not in done.output
