@@ -207,11 +207,21 @@ def test_produce_wants_one_thing_to_send(fleet: Path) -> None:
     assert bearingwatch("produce", fleet, "--simulate", 1).exit_code == ExitStatus.BAD_SETTINGS
 
 
-@pytest.mark.parametrize("until", ["pump", "pump/de", "pump/de=x", "/de=3"])
-def test_train_names_a_limit_it_cannot_read(fleet: Path, tmp_path: Path, until: str) -> None:
-    done = bearingwatch("train", fleet, "--out", tmp_path / "b", "--until", until)
+@pytest.mark.parametrize("told", [[], ["--healthy-windows", 5, "--recipe", __file__]])
+def test_train_wants_to_know_once_what_is_healthy(
+    fleet: Path, tmp_path: Path, told: list[str | int]
+) -> None:
+    done = bearingwatch("train", fleet, "--out", tmp_path / "b", *told)
     assert done.exit_code == ExitStatus.BAD_SETTINGS
-    assert "expected ASSET/SENSOR" in done.output
+    assert "say what is healthy" in done.output
+
+
+def test_train_names_a_recipe_it_cannot_read(fleet: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("healthy_until = 3\n")
+    done = bearingwatch("train", fleet, "--out", tmp_path / "b", "--recipe", recipe)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "recipe.toml" in done.output
 
 
 # ---- run --------------------------------------------------------------------------------------
