@@ -1,7 +1,7 @@
 """How far the features of failing bearings depart from their healthy baseline.
 
-`BEARINGWATCH_DATA=FOLDER python -m benchmarks.feature_departures`
-reads IMS test 2 and the FEMTO learning bearings, each against the baseline of its first 100 windows.
+`BEARINGWATCH_DATA=FOLDER python -m benchmarks.feature_departures` reads IMS test 2 and the FEMTO
+learning bearings, each against the baseline of its first 100 windows.
 """
 
 import os

@@ -201,20 +201,10 @@ def _observe(
     lookup: Callable[[SensorKey], Machine | None],
 ) -> list[Observation]:
     """Return the observations of windows alike, small enough a block to be worked on at once."""
-    axes, samples = windows[0].samples.shape
-    rate_hz, unit = windows[0].sample_rate_hz, windows[0].unit
+    axes = windows[0].samples.shape[0]
     machines = [_speed_and_lines(window, lookup) for window in windows]
     with np.errstate(over="ignore", invalid="ignore"):
-        signal, levels = _prepare(windows)
-        whole = scipy.fft.rfft(signal, axis=-1, workers=1)
-        velocity = velocity_rms(whole, unit, rate_hz, samples)
-        amplitude = envelope.envelope_spectrum(
-            whole, plan := envelope.plan_envelope(settings, rate_hz, samples)
-        )
-        bands = _all_bands(signal, amplitude, levels, settings, rate_hz)
-        lines = _fault_lines(amplitude, plan, [lines for _, lines in machines], axes)
-    for part in (*levels.descriptors, velocity, bands):
-        part[: len(levels.broken)][levels.broken] = np.nan
+        found = _measure(windows, settings, [lines_hz for _, lines_hz in machines])
     rows = [slice(i, i + axes) for i in range(0, len(windows) * axes, axes)]
     return [
         Observation(
@@ -222,25 +212,55 @@ def _observe(
             start_ns=window.start_ns,
             axes=window.axes,
             duration_s=window.duration_s,
-            sample_rate_hz=rate_hz,
-            unit=unit,
-            log_bands=bands[row],
-            rms=levels.descriptors.rms[row],
-            peak=levels.descriptors.peak[row],
-            crest=levels.descriptors.crest[row],
-            kurtosis=levels.descriptors.kurtosis[row],
-            velocity_rms=velocity[row],
+            sample_rate_hz=window.sample_rate_hz,
+            unit=window.unit,
+            log_bands=found.bands[row],
+            rms=found.descriptors.rms[row],
+            peak=found.descriptors.peak[row],
+            crest=found.descriptors.crest[row],
+            kurtosis=found.descriptors.kurtosis[row],
+            velocity_rms=found.velocity[row],
             quality=fitness,
-            fault_lines=None if expected is None else lines[row],
+            fault_lines=None if expected is None else found.lines[row],
             rpm=window.rpm,
             load=window.load,
             temperature=window.temperature,
             shaft_hz=shaft_hz,
         )
         for window, row, fitness, (shaft_hz, expected) in zip(
-            windows, rows, levels.fitness, machines, strict=True
+            windows, rows, found.fitness, machines, strict=True
         )
     ]
+
+
+class _Measured(NamedTuple):
+    """The numbers of a block, one row an axis; `fitness` has one entry a window."""
+
+    bands: NDArray[np.float32]
+    descriptors: Descriptors
+    velocity: NDArray[np.float32]
+    lines: NDArray[np.float32]
+    fitness: list[Quality]
+
+
+def _measure(
+    windows: Sequence[Window],
+    settings: FeatureSettings,
+    lines_hz: Sequence[tuple[float, ...] | None],
+) -> _Measured:
+    axes, samples = windows[0].samples.shape
+    rate_hz = windows[0].sample_rate_hz
+    signal, levels = _prepare(windows)
+    whole = scipy.fft.rfft(signal, axis=-1, workers=1)
+    velocity = velocity_rms(whole, windows[0].unit, rate_hz, samples)
+    plan = envelope.plan_envelope(settings, rate_hz, samples)
+    amplitude = envelope.envelope_spectrum(whole, plan)
+    bands = _all_bands(signal, amplitude, levels, settings, rate_hz)
+    lines = _fault_lines(amplitude, plan, lines_hz, axes)
+    broken = np.flatnonzero(levels.broken)
+    for part in (*levels.descriptors, velocity, bands, lines):
+        part[broken] = np.nan
+    return _Measured(bands, levels.descriptors, velocity, lines, levels.fitness)
 
 
 class _Levels(NamedTuple):
@@ -262,7 +282,7 @@ def _prepare(windows: Sequence[Window]) -> tuple[NDArray[np.float32], _Levels]:
     rows = len(windows) * axes
     converter = Converter.of(windows[0].samples.dtype, windows[0].unit, scale[:rows])
     extremes = find_extremes(signal[:rows])
-    broken = ~np.isfinite(extremes.highest - extremes.lowest)
+    broken = ~extremes.usable()
     clipped = clipped_share(signal[:rows], extremes, converter)
     signal[:rows][broken] = 0.0
     mean = signal.sum(axis=1) / np.float32(signal.shape[1])
@@ -331,8 +351,8 @@ def _fault_lines(
     axes: int,
 ) -> NDArray[np.float32]:
     """Return the fault lines' prominence (rows, 4), NaN where no line is expected."""
-    if not any(lines_hz):
-        return np.empty((0, len(envelope.FAULT_LINES)), dtype=np.float32)
     nowhere = (np.nan,) * len(envelope.FAULT_LINES)
+    if not any(lines_hz):
+        return np.full((len(lines_hz) * axes, len(nowhere)), np.nan, dtype=np.float32)
     expected = np.repeat([lines or nowhere for lines in lines_hz], axes, axis=0)
     return envelope.fault_prominence(amplitude[: len(expected)], plan, expected)

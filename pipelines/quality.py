@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 CLIPPED_LIMIT: Final = 0.01
 """Share of samples at the rail from which the sensor, not the machine, is at fault."""
 
+LARGEST: Final = 1e7
+"""Far beyond any unit's range; float32 overflows where such a value is raised to the fourth and
+summed over a long window."""
+
 STUCK_BLOCKS: Final = 16
 STUCK_LIMIT: Final = 4
 """A window is stuck when so many of its `STUCK_BLOCKS` stretches do not move at all."""
@@ -90,6 +94,11 @@ class Extremes:
         """Return highest minus lowest, (rows,); not finite where a sample is not."""
         return np.subtract(self.highest, self.lowest, dtype=np.float64)
 
+    def usable(self) -> NDArray[np.bool_]:
+        """Return whether all samples are numbers whose fourth power is one, (rows,)."""
+        largest = np.maximum(self.highest, -self.lowest)
+        return np.asarray(largest < LARGEST)
+
 
 @dataclass(frozen=True, slots=True)
 class Converter:
@@ -156,7 +165,7 @@ def clipped_share(
     and again while next to nothing lies just below it. A signal that does not move has none.
     """
     span = extremes.span()
-    varies = np.isfinite(span) & (span > converter.step * ONE_STEP)
+    varies = extremes.usable() & (span > converter.step * ONE_STEP)
     fine = varies & (span >= converter.step * COARSE_STEPS)
     at_rail = np.zeros(len(signal))
     for sign, extreme, count in (
@@ -187,7 +196,7 @@ def assess_rows(
     span = extremes.span()
     stuck = (extremes.moving <= STUCK_BLOCKS - STUCK_LIMIT) | (span <= converter.step * ONE_STEP)
     offset = (mean > OFFSET_LIMIT[converter.unit]) & (mean > OFFSET_RATIO * std)
-    faults = [~np.isfinite(span), stuck, offset, clipped > CLIPPED_LIMIT]
+    faults = [~extremes.usable(), stuck, offset, clipped > CLIPPED_LIMIT]
     severity = np.select(faults, [4, 3, 2, 1], 0)
     worst = severity.reshape(-1, axes).max(axis=1).tolist()
     shares = clipped.reshape(-1, axes).max(axis=1).tolist()

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from pipelines.fault_orders import BearingGeometry
 from pipelines.quality import CLIPPED_LIMIT, Quality, SensorFault, assess
 from pipelines.window import Window
-from tests.unit.pipelines.signals import build_window, noise, observe, sine
+from tests.unit.pipelines.signals import Known, build_window, noise, observe, sine
 
 
 def counts(signal: np.ndarray, unit: str = "g") -> Window:
@@ -55,16 +56,19 @@ def test_an_offset_counts_beyond_the_earth_s_pull(
     assert assess(counts(mean + noise(4, 0.02), unit)).fault is fault
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
 def test_one_sample_that_is_no_number_is_enough(value: float) -> None:
     signal = noise(5)
     signal[0, 7] = value
     window = build_window(signal)
     assert assess(window).fault is SensorFault.NON_FINITE
-    observation = observe(window)
+    machine = Known(BearingGeometry(9, 7.94, 39.04), 1480.0)
+    observation = observe(window, lookup=lambda _: machine)
     assert observation.quality.fault is SensorFault.NON_FINITE
     assert np.isnan(observation.rms).all()
     assert np.isnan(observation.log_bands).all()
+    assert observation.fault_lines is not None
+    assert np.isnan(observation.fault_lines).all()
 
 
 @pytest.mark.parametrize("rail", [32.767, 5.0])
