@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.rounding import round_significant
 from models.state import PROVISIONAL, QUIETER
 
 if TYPE_CHECKING:
@@ -53,14 +54,6 @@ class Reading:
     line: Floats
     quieter: Floats
     threshold: Floats
-
-
-def round_significant(values: Floats, digits: int = 6) -> Floats:
-    """Return `values` rounded to so many significant digits; zero and non-finite as they are.
-
-    Through decimal text, which is exact and the same on every machine.
-    """
-    return np.array([float(f"{value:.{digits - 1}e}") for value in values.tolist()], np.float64)
 
 
 def prior_of(calibration: Calibration, policy: ChartPolicy) -> Prior:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from models.charts import round_significant
+from models.rounding import round_significant
 from models.loss import reconstruction_loss
 from pipelines.normalise import LINES, POWER, normalise
 

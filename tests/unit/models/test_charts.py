@@ -1,0 +1,115 @@
+"""The charts: limits, learning, the notes on quiet sensors, and the memory of levels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models import charts
+from models.calibration import Calibration
+from models.charts import Prior
+from models.policy import ChartPolicy
+from models.state import HOT, PROVISIONAL, QUIETER
+
+POLICY = ChartPolicy()
+PRIOR = Prior(0.1, 0.1)
+ALWAYS = np.ones(1, np.bool_)
+
+
+def fresh(count: int = 1) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    rows = np.zeros(count, HOT)
+    charts.reset(rows, PRIOR)
+    return rows
+
+
+def read(rows: np.ndarray[tuple[int], np.dtype[np.void]], value: float) -> charts.Reading:
+    values = np.full(len(rows), value)
+    return charts.read(rows, values, values, np.zeros(len(rows)), policy=POLICY, prior=PRIOR)
+
+
+def learnt(values: list[float]) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    rows = fresh()
+    for value in values:
+        charts.learn(rows, np.array([value]), ALWAYS, POLICY)
+    return rows
+
+
+def test_the_charted_value_is_linear_in_health_and_logarithmic_beyond() -> None:
+    loss = np.array([0.0, POLICY.loss_unit, 9 * POLICY.loss_unit])
+    assert charts.charted(loss, POLICY) == pytest.approx([0.0, np.log10(2.0), 1.0])
+
+
+def test_the_threshold_is_the_loss_at_which_a_chart_reaches_its_limit() -> None:
+    rows = learnt([0.1] * 50)
+    threshold = read(rows, 0.1).threshold
+    at_limit = read(rows, float(charts.charted(threshold, POLICY)[0]))
+    assert max(at_limit.anchored[0], at_limit.adaptive[0]) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_without_windows_of_its_own_a_sensor_has_the_fleets_prior() -> None:
+    reading = read(fresh(), PRIOR.mean + POLICY.anchored_sigmas * PRIOR.scale)
+    assert reading.anchored == pytest.approx([1.0])
+
+
+def test_the_anchored_reference_freezes_and_the_adaptive_one_does_not() -> None:
+    early = learnt([0.1] * POLICY.reference_windows)
+    late = learnt([0.1] * POLICY.reference_windows + [0.3] * 500)
+    assert late["anchor_mean"] == early["anchor_mean"]
+    assert late["adaptive_mean"][0] == pytest.approx(0.3, abs=0.01)
+
+
+def test_windows_that_are_not_healthy_teach_nothing() -> None:
+    rows = learnt([0.1] * 10)
+    before = rows.tobytes()
+    charts.learn(rows, np.array([2.0]), ~ALWAYS, POLICY)
+    assert rows.tobytes() == before
+
+
+def test_the_adaptive_variance_is_that_of_the_values() -> None:
+    noise = np.random.default_rng(1).normal(0.2, 0.07, 3000)
+    rows = learnt(noise.tolist())
+    assert np.sqrt(rows["adaptive_variance"][0]) == pytest.approx(0.07, rel=0.3)
+
+
+def test_a_provisional_baseline_has_wider_limits() -> None:
+    rows = learnt([0.1] * 50)
+    usual = read(rows, 1.0)
+    rows["flags"] = PROVISIONAL
+    wider = read(rows, 1.0)
+    assert wider.adaptive * POLICY.provisional_widening == pytest.approx(usual.adaptive)
+    assert wider.threshold > usual.threshold
+
+
+def test_rows_do_not_influence_each_other() -> None:
+    values = np.random.default_rng(2).normal(0.1, 0.05, (40, 5))
+    together = fresh(5)
+    for row in values:
+        charts.learn(together, row, np.ones(5, np.bool_), POLICY)
+    alone = np.concatenate([learnt(values[:, k].tolist()) for k in range(5)])
+    assert together.tobytes() == alone.tobytes()
+
+
+def test_the_prior_follows_from_the_calibration() -> None:
+    calibration = Calibration(np.log10(3.0), 0.1, 0.1, 0.3, (1.3, 2.5, 3.5), 6, 1000)
+    prior = charts.prior_of(calibration, POLICY)
+    assert prior.mean == pytest.approx(np.log10(2.0))
+
+
+def test_quiet_windows_turn_a_sensor_quieter_once_and_a_calm_spell_turns_it_back() -> None:
+    rows = fresh()
+    pattern = [True] * 30 + [False] * 25 + [True] * 30
+    turned = [
+        bool(charts.turn_quieter(rows, ALWAYS, np.array([quiet]), POLICY)[0]) for quiet in pattern
+    ]
+    assert [k for k, now in enumerate(turned) if now] == [19, 74]
+    assert rows["flags"][0] & QUIETER
+
+
+def test_a_jump_stands_out_of_the_level_and_a_plateau_does_not() -> None:
+    rows = fresh()
+    above = [
+        charts.follow_level(rows, np.array([level]), ALWAYS, 60.0)[0]
+        for level in [0.0] * 50 + [0.7] * 400
+    ]
+    assert above[50] == pytest.approx(0.7)
+    assert above[-1] == pytest.approx(0.0, abs=0.01)

@@ -1,0 +1,56 @@
+"""Which of several alerts on one asset leads."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.linking import OpenAlert, OpenAlerts
+from models.policy import LinkPolicy
+from pipelines.window import SensorKey
+
+MINUTE_NS = 60 * 10**9
+OWN, OTHER, ELSEWHERE = SensorKey("a", "1"), SensorKey("a", "2"), SensorKey("b", "1")
+POLICY = LinkPolicy(close_windows=5)
+
+
+def alert(name: str, minute: int, size: float = 2.0) -> OpenAlert:
+    return OpenAlert(name, minute * MINUTE_NS, size, 60.0)
+
+
+def link(own: OpenAlert, **others: OpenAlert) -> str:
+    alerts = OpenAlerts()
+    for name, other in others.items():
+        alerts.put({"other": OTHER, "elsewhere": ELSEWHERE, "itself": OWN}[name], other)
+    return alerts.link(OWN, own, POLICY)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "outcome"),
+    [
+        (alert("x", 100), alert("y", 50), "follows y"),
+        (alert("x", 50), alert("y", 100), "primary"),
+        (alert("x", 52, size=9.0), alert("y", 50), "primary"),
+        (alert("x", 52, size=1.0), alert("y", 50), "follows y"),
+        (alert("x", 50, size=1.0), alert("y", 52, size=9.0), "follows y"),
+    ],
+)
+def test_the_earlier_leads_and_when_close_the_larger(
+    own: OpenAlert, other: OpenAlert, outcome: str
+) -> None:
+    assert link(own, other=other) == outcome
+
+
+def test_other_assets_and_itself_do_not_matter() -> None:
+    assert link(alert("x", 100), elsewhere=alert("y", 50), itself=alert("x", 100)) == "primary"
+
+
+def test_of_two_equal_alerts_exactly_one_leads() -> None:
+    first, second = alert("x", 50), alert("y", 50)
+    assert {link(first, other=second), link(second, other=first)} == {"primary", "follows x"}
+
+
+def test_a_cleared_alert_leads_no_more() -> None:
+    alerts = OpenAlerts()
+    alerts.put(OTHER, alert("y", 50))
+    alerts.put(OTHER, None)
+    assert alerts.link(OWN, alert("x", 100), POLICY) == "primary"

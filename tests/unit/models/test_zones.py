@@ -1,0 +1,72 @@
+"""Zones: confirmation, one step at a time, hysteresis on the way down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models import zones
+from models.policy import ConfirmationPolicy
+from models.state import HOT
+
+POLICY = ConfirmationPolicy(needed=3, among=4, clear_windows=5)
+SECOND_NS = 10**9
+NONE = np.zeros(1, np.bool_)
+CALM = zones.Exceedances(NONE, NONE, NONE, NONE, NONE, ~NONE, ~NONE)
+OVER = replace(CALM, adaptive=~NONE, calm=NONE)
+SEVERE = replace(OVER, severe=~NONE)
+BETWEEN = replace(CALM, calm=NONE)
+UNSEEN = replace(CALM, calm=NONE, seen=NONE)
+KINDS = {".": CALM, "x": OVER, "X": SEVERE, "-": BETWEEN, "u": UNSEEN}
+LETTERS = ".RELC"
+
+
+def run(pattern: str, policy: ConfirmationPolicy = POLICY) -> str:
+    """Return what happened at each window: R(aised), E(scalated), L(owered), C(leared)."""
+    rows = np.zeros(1, HOT)
+    return "".join(
+        LETTERS[int(zones.step(rows, np.array([(k + 1) * SECOND_NS]), KINDS[kind], policy)[0])]
+        for k, kind in enumerate(pattern)
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "outcome"),
+    [
+        ("xx.......", "........."),
+        ("xxx", "..R"),
+        ("x.xx", "...R"),
+        ("x..xx..", "......."),
+        ("XXXX", "..RE"),
+        ("xxxXXX", "..R..E"),
+        ("xxx.....", "..R....C"),
+        ("xxx...-.....", "..R........C"),
+        ("xxx....x.....", "..R.........C"),
+        ("XXXX..........", "..RE....LC...."),
+        ("XXXXuuuuuuuuuuuu", "..RE............"),
+        ("xxxuuuuuuuuuuuu", "..R............"),
+    ],
+)
+def test_zone_moves(pattern: str, outcome: str) -> None:
+    assert run(pattern) == outcome
+
+
+def test_confirmation_waits_for_the_minimum_time() -> None:
+    assert run("xxxxxxxx", replace(POLICY, minimum_s=5.0)) == ".....R.."
+
+
+def test_one_chart_confirms_and_two_halves_do_not() -> None:
+    rows = np.zeros(1, HOT)
+    line = replace(CALM, line=~NONE, calm=NONE)
+    pattern = [OVER, line, OVER, line]
+    moves = [zones.step(rows, np.array([k + 1]), one, POLICY)[0] for k, one in enumerate(pattern)]
+    assert moves == [zones.STAY] * 4
+
+
+def test_the_first_exceedance_is_that_of_the_present_run() -> None:
+    rows = np.zeros(1, HOT)
+    for k, kind in enumerate("x......xx"):
+        zones.step(rows, np.array([(k + 1) * SECOND_NS]), KINDS[kind], POLICY)
+    assert rows["first_ns"][0] == 8 * SECOND_NS
