@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka import errors as kafka_errors
+from kafka.net.compat import KafkaNetClient
 from kafka.record.util import crc32c_c
 
 from daemon.errors import Fatal, StartError, Unavailable
@@ -100,19 +101,17 @@ def consumer(settings: KafkaSettings, **options: Any) -> Any:
     """Return a consumer that never commits by itself; raises `StartError`, `Unavailable`."""
     check_crc32c()
     return _connected(
+        KafkaConsumer,
         settings,
-        lambda: KafkaConsumer(
-            **_connection(settings),
-            metrics_enabled=False,
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            allow_auto_create_topics=False,
-            fetch_min_bytes=settings.fetch_min_bytes,
-            fetch_max_wait_ms=settings.fetch_max_wait_ms,
-            fetch_max_bytes=settings.fetch_max_bytes,
-            max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
-            **options,
-        ),
+        metrics_enabled=False,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        allow_auto_create_topics=False,
+        fetch_min_bytes=settings.fetch_min_bytes,
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        fetch_max_bytes=settings.fetch_max_bytes,
+        max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
+        **options,
     )
 
 
@@ -120,25 +119,46 @@ def producer(settings: KafkaSettings, **options: Any) -> Any:
     """Return a producer; raises `StartError`, `Unavailable`."""
     check_crc32c()
     return _connected(
-        settings,
-        lambda: KafkaProducer(
-            **_connection(settings),
-            metrics_enabled=False,
-            allow_auto_create_topics=False,
-            **options,
-        ),
+        KafkaProducer, settings, metrics_enabled=False, allow_auto_create_topics=False, **options
     )
 
 
 def admin(settings: KafkaSettings) -> Any:
     """Return an admin client; raises `StartError`, `Unavailable`."""
-    return _connected(settings, lambda: KafkaAdminClient(**_connection(settings)))
+    return _connected(KafkaAdminClient, settings)
 
 
-def _connected(settings: KafkaSettings, build: Callable[[], Any]) -> Any:
+def _connected(kind: Any, settings: KafkaSettings, **options: Any) -> Any:
+    def build() -> Any:
+        try:
+            return kind(**_connection(settings), kafka_client=network, **options)
+        except BaseException:
+            network.close()
+            raise
+
+    network = _Network()
     with translated("connecting", settings):
         # The client gives up by itself; the second more is for a handshake that would never end.
         return within(_connect_s(settings) + 1.0, build, discard=close)
+
+
+class _Network:
+    """Makes the network part of a client, and ends it for a client that was never finished.
+
+    A client that cannot connect leaves its thread and its sockets running (kafka-python 3.0.12):
+    an outage of a day would end in "too many open files".
+    """
+
+    def __init__(self) -> None:
+        self._client: Any = None
+
+    def __call__(self, **options: Any) -> Any:
+        self._client = KafkaNetClient(**options)
+        return self._client
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
 
 
 def _connect_s(settings: KafkaSettings) -> float:

@@ -48,7 +48,9 @@ def answering(answer: Callable[[bytes], Answer]) -> Iterator[tuple[str, list[byt
         thread.join()
 
 
-def settings(url: str, token: str = "t", bucket: str = "b", org: str = "o") -> InfluxdbSettings:
+def settings(url: str, *credentials: str) -> InfluxdbSettings:
+    """Return settings; `credentials` are token, bucket and organisation where they matter."""
+    token, bucket, org = credentials or ("t", "b", "o")
     return InfluxdbSettings(url=url, org=org, bucket=bucket, token=SecretStr(token), timeout_s=2.0)
 
 

@@ -15,7 +15,11 @@ from tests.contract.builders import assigned_in, poll_all_until, poll_until, rec
 from tests.contract.kafka_bench import kafka_settings, produce, with_topics
 from tests.servers.kafka import KafkaServer, running_kafka
 
-pytestmark = pytest.mark.kafka
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.usefixtures("foreign_sockets"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 
 
 @contextmanager
