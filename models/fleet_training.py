@@ -219,5 +219,7 @@ def _history(epoch: Epoch) -> list[Any]:
 def _keras_bytes(network: Any) -> bytes:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "network.keras"
-        network.save(path, include_optimizer=False)
+        bare = type(network).from_config(network.get_config())
+        bare.set_weights(network.get_weights())
+        bare.save(path)  # without the optimizer, which is twice as large as the network
         return path.read_bytes()

@@ -85,13 +85,14 @@ def train(
             f"{len(sensors)} sensors, calibration on held-out ones needs at least "
             f"{settings.calibration_folds}: give more recordings"
         )
+    trainer = Trainer(sensors[0], spectral_bands, settings)
     log_losses: list[NDArray[np.float64]] = []
     for fold, (learnt, held_out) in enumerate(folds(sensors, settings.calibration_folds)):
         stage = f"fold {fold + 1} of {settings.calibration_folds}"
-        network, _ = fit(learnt, spectral_bands, settings, progress=progress, stage=stage)
-        log_losses += [monitored_log_loss(network, sensor, settings) for sensor in held_out]
-    network, epochs = fit(sensors, spectral_bands, settings, progress=progress)
-    return TrainingResult(network, calibrate(log_losses), epochs)
+        trainer.fit(learnt, progress, stage)
+        log_losses += [monitored_log_loss(trainer.network, each, settings) for each in held_out]
+    epochs = trainer.fit(sensors, progress)
+    return TrainingResult(trainer.network, calibrate(log_losses), epochs)
 
 
 def monitored_log_loss(
@@ -110,67 +111,73 @@ def log_loss(network: Any, sensor: SensorSequences) -> NDArray[np.float64]:
     return np.asarray(np.log10(louder.max(axis=1)), np.float64)
 
 
-def fit(
-    sensors: Sequence[SensorSequences],
-    spectral_bands: int,
-    settings: TrainingSettings,
-    *,
-    progress: Progress = lambda _: None,
-    stage: str = "final",
-) -> tuple[Any, tuple[Epoch, ...]]:
-    """Train one network; return it with the weights of its best epoch, and all epochs."""
-    _make_deterministic(settings.seed)
-    parts = [sensor.split(settings.validation_share) for sensor in sensors]
-    held_out = together([late for _, late in parts])
-    learning = together([early for early, _ in parts])
-    run = _Run(learning, held_out, spectral_bands=spectral_bands, settings=settings)
-    for number in range(1, settings.epochs + 1):
-        progress(run.epoch(stage, number))
-        if run.stalled():
-            break
-    run.network.set_weights(run.weights)
-    return run.network, tuple(run.epochs)
+class Trainer:
+    """Trains one network again and again from the same start.
 
-
-class _Run:
-    """One network on its way: its best weights so far and the epochs done."""
+    Tracing the training step takes longer than many epochs, so the network and its optimizer are
+    built once and put back to where they began.
+    """
 
     def __init__(
-        self,
-        learning: Learning,
-        held_out: Learning,
-        spectral_bands: int,
-        settings: TrainingSettings,
+        self, like: SensorSequences, spectral_bands: int, settings: TrainingSettings
     ) -> None:
-        frames, bands = learning[0].shape[1:]
+        _make_deterministic(settings.seed)
+        frames, bands = like.sequences.shape[2:]
         self.network = build_autoencoder(frames, bands, settings.network)
-        self.weights = self.network.get_weights()
-        self.epochs: list[Epoch] = []
-        self._learning, self._spectral_bands, self._settings = learning, spectral_bands, settings
-        self._held_out = held_out[0], _with_mask(held_out[0], held_out[1])
-        self._rng = np.random.default_rng(settings.seed)
+        self._spectral_bands, self._settings = spectral_bands, settings
         self._optimizer = _optimizer(settings)
-        self.network.compile(optimizer=self._optimizer, loss=masked_squared_error)
+        self._optimizer.build(self.network.trainable_variables)
+        # XLA takes longer to compile this than the whole training to run.
+        self.network.compile(
+            optimizer=self._optimizer, loss=masked_squared_error, jit_compile=False
+        )
+        self._variables = [*self.network.variables, *self._optimizer.variables]
+        self._beginning = [np.array(variable) for variable in self._variables]
 
-    def epoch(self, stage: str, number: int) -> Epoch:
-        """Train for one epoch and keep the weights if they are the best so far."""
+    def fit(
+        self,
+        sensors: Sequence[SensorSequences],
+        progress: Progress = lambda _: None,
+        stage: str = "final",
+    ) -> tuple[Epoch, ...]:
+        """Train from the start; leave `network` with the weights of the best epoch."""
+        for variable, value in zip(self._variables, self._beginning, strict=True):
+            variable.assign(value)
+        rng = np.random.default_rng(self._settings.seed)
+        parts = [sensor.split(self._settings.validation_share) for sensor in sensors]
+        learning = together([early for early, _ in parts])
+        held_sequences, held_mask, _ = together([late for _, late in parts])
+        held_out = held_sequences, _with_mask(held_sequences, held_mask)
+        epochs: list[Epoch] = []
+        weights = self.network.get_weights()
+        for number in range(1, self._settings.epochs + 1):
+            loss, validation_loss = self._epoch(number, learning, held_out, rng)
+            best = all(validation_loss < epoch.validation_loss for epoch in epochs)
+            if best:
+                weights = self.network.get_weights()
+            epochs.append(Epoch(stage, number, self._settings.epochs, loss, validation_loss, best))
+            progress(epochs[-1])
+            if not any(epoch.best for epoch in epochs[-self._settings.patience :]):
+                break
+        self.network.set_weights(weights)
+        return tuple(epochs)
+
+    def _epoch(
+        self,
+        number: int,
+        learning: Learning,
+        held_out: tuple[NDArray[np.float32], NDArray[np.float32]],
+        rng: np.random.Generator,
+    ) -> tuple[float, float]:
+        """Train for one epoch; return its loss and the validation loss."""
         settings = self._settings
-        source, target = _variant(self._learning, self._spectral_bands, settings, self._rng)
+        source, target = _variant(learning, self._spectral_bands, settings, rng)
         self._optimizer.learning_rate = _learning_rate(number, settings)
         history = self.network.fit(
             source, target, batch_size=settings.batch, verbose=0, shuffle=False
         )
-        loss = float(history.history["loss"][0])
-        validation = float(self.network.evaluate(*self._held_out, batch_size=1024, verbose=0))
-        best = all(validation < epoch.validation_loss for epoch in self.epochs)
-        if best:
-            self.weights = self.network.get_weights()
-        self.epochs.append(Epoch(stage, number, settings.epochs, loss, validation, best))
-        return self.epochs[-1]
-
-    def stalled(self) -> bool:
-        """Say whether the last `patience` epochs brought nothing."""
-        return not any(epoch.best for epoch in self.epochs[-self._settings.patience :])
+        validation_loss = self.network.evaluate(*held_out, batch_size=1024, verbose=0)
+        return float(history.history["loss"][0]), float(validation_loss)
 
 
 def masked_squared_error(target: Any, reconstruction: Any) -> Any:
