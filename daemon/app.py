@@ -71,9 +71,16 @@ def build(
     progress = Progress(clock.monotonic, settings.http.stalled_after_s)
     supervisor = Supervisor(clock.monotonic)
     model = open_model(settings.model.bundle, settings.model.engine, settings.model.threads)
-    report = Report(metrics, progress, watch=watch, each_round=lambda: supervisor.follow(progress))
+    parts = build_parts(settings, model)
+    counts = SourceCounts(parts.source, metrics)
+
+    def each_round() -> None:
+        supervisor.follow(progress)
+        counts.follow()
+
+    report = Report(metrics, progress, watch=watch, each_round=each_round)
     process = Process(
-        build_parts(settings, model),
+        parts,
         policy_of(settings),
         report,
         drain_s=settings.loop.drain_s,
@@ -81,6 +88,25 @@ def build(
     )
     _introduce(settings, model, metrics)
     return App(process, tuple(_beside(settings, progress, metrics)), metrics, progress)
+
+
+class SourceCounts:
+    """Brings what a Kafka source counts by itself into the metrics; others count nothing."""
+
+    def __init__(self, source: Source, metrics: Metrics) -> None:
+        self._source = source
+        self._counters = {
+            "records_lost": metrics.lost_records,
+            "stalls": metrics.source_stalls,
+        }
+        self._seen = dict.fromkeys(self._counters, 0)
+
+    def follow(self) -> None:
+        """Add what was counted since the last time."""
+        for name, counter in self._counters.items():
+            now = int(getattr(self._source, name, 0))
+            counter.inc(now - self._seen[name])
+            self._seen[name] = now
 
 
 def _introduce(settings: Settings, model: Model, metrics: Metrics) -> None:

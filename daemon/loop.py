@@ -259,11 +259,11 @@ class Loop:
         before = self._holdings.states
         return judged(sorted_, before, outcome, records, self._policy.vibration_every)
 
-    def _write(self, points: Points) -> None:
+    def _write(self, points: Points, stage: str = "write") -> None:
         if not points:
             return
         try:
-            with self._report.calling("series", "write"):
+            with self._report.calling("series", stage):
                 self._parts.series.write(points)
         except Rejected as error:
             self._report.refused(error)
@@ -279,7 +279,7 @@ class Loop:
         """Bring the series' alerts up to the committed ones."""
         if not self._alerts_due:
             return
-        self._write(Points(alerts=self._parts.journal.undelivered()))
+        self._write(Points(alerts=self._parts.journal.undelivered()), "deliver")
         self._parts.journal.mark_delivered()
         self._alerts_due = False
 

@@ -18,6 +18,25 @@ if TYPE_CHECKING:
 
 STAGES: Final = ("decode", "extract", "judge", "write", "commit", "deliver")
 SERVICES: Final = ("series", "journal")
+HEALTH_EVENTS: Final = (
+    "commissioned",
+    "commissioned_provisionally",
+    "commissioned_with_suspicion",
+    "baseline_refined",
+    "recommissioning_for_other_axes",
+    "recommissioning_for_other_features",
+    "recommissioning_for_other_signal",
+    "bundle_changed",
+    "quieter_than_baseline",
+    "sensor_fault_began",
+    "sensor_fault_ended",
+    "stopped",
+    "started",
+    "fell_silent",
+    "heard_again",
+)
+"""What can happen to a sensor: the detector's notes, and silence."""
+
 _BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -57,7 +76,7 @@ class Metrics:
             registry=registry,
         )
         self.batch_windows = Histogram(
-            "bearingwatch_batch_windows",
+            "bearingwatch_batch_records",
             "Records in a committed batch",
             buckets=_BATCH_BUCKETS,
             registry=registry,
@@ -69,35 +88,35 @@ class Metrics:
             registry=registry,
         )
         self.points_refused = Counter(
-            "bearingwatch_points_refused_total",
+            "bearingwatch_refused_points_total",
             "Points that the series refused for good",
             registry=registry,
         )
         self.fenced = Counter(
-            "bearingwatch_fenced_total",
+            "bearingwatch_fenced_batches_total",
             "Batches dropped because the partitions or the identity had another owner",
             registry=registry,
         )
         self.paused = Gauge(
-            "bearingwatch_source_paused_info",
-            "1 while the source is paused because a service is away",
+            "bearingwatch_paused_sources",
+            "Sources held back because a service is away, 0 or 1",
             registry=registry,
         )
         self.partitions_assigned = Gauge(
-            "bearingwatch_partitions_assigned_count",
+            "bearingwatch_assigned_partitions",
             "Partitions that the source gave us",
             registry=registry,
         )
         self.partitions_restored = Gauge(
-            "bearingwatch_partitions_restored_count",
+            "bearingwatch_restored_partitions",
             "Assigned partitions whose state is restored",
             registry=registry,
         )
         self.sensors = Gauge(
-            "bearingwatch_sensors_known_count", "Sensors with a state here", registry=registry
+            "bearingwatch_known_sensors", "Sensors with a state here", registry=registry
         )
         self.sensors_silent = Gauge(
-            "bearingwatch_sensors_silent_count",
+            "bearingwatch_silent_sensors",
             "Sensors that sent nothing for several of their cadences",
             registry=registry,
         )
@@ -114,8 +133,18 @@ class Metrics:
             "When the last batch was committed",
             registry=registry,
         )
+        self.lost_records = Counter(
+            "bearingwatch_lost_records_total",
+            "Records that retention removed before they were read",
+            registry=registry,
+        )
+        self.source_stalls = Counter(
+            "bearingwatch_source_stalls_total",
+            "Times that records waited and none came for a minute",
+            registry=registry,
+        )
         self.lines_suppressed = Counter(
-            "bearingwatch_log_lines_suppressed_total",
+            "bearingwatch_suppressed_log_lines_total",
             "Log lines left out because they repeated an earlier one",
             registry=registry,
         )
@@ -128,6 +157,7 @@ class Metrics:
         """Make every label value exist from the start, so that rates see the first increase."""
         _touch(self.windows, Verdict)
         _touch(self.dead_letters, Reason)
+        _touch(self.health_events, HEALTH_EVENTS)
         _touch(self.stage_seconds, STAGES)
         _touch(self.service_failures, SERVICES)
         for transition in Transition:

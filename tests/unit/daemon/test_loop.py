@@ -106,7 +106,7 @@ def test_an_outage_of_the_journal_at_the_start_is_waited_for() -> None:
     bench.feed(window(0))
     bench.journal.restore_failures.plan(AWAY, AWAY)
     bench.steps(2)
-    assert bench.metric("bearingwatch_partitions_restored_count") == 0
+    assert bench.metric("bearingwatch_restored_partitions") == 0
     bench.finish()
     assert bench.progress.ready
     assert bench.journal.kept.offsets == {0: 1}
@@ -150,7 +150,7 @@ def test_refused_points_are_counted_and_the_rest_goes_on() -> None:
     bench.feed(window(0))
     bench.series.failures.plan(Rejected([("point", "field type conflict")]))
     bench.finish()
-    assert bench.metric("bearingwatch_points_refused_total") == 1
+    assert bench.metric("bearingwatch_refused_points_total") == 1
     assert bench.journal.kept.offsets == {0: 1}
 
 
@@ -188,7 +188,7 @@ def test_a_fenced_batch_is_dropped_and_read_again() -> None:
     bench.finish()
     assert bench.journal.kept.offsets == {0: 2}
     assert bench.judge.batches == [2, 2]
-    assert bench.metric("bearingwatch_fenced_total") == 1
+    assert bench.metric("bearingwatch_fenced_batches_total") == 1
 
 
 def test_another_process_of_our_name_ends_this_one() -> None:

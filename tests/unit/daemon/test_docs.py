@@ -1,0 +1,84 @@
+"""The documents say what the code does: a setting, metric or command that is missing fails."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from daemon.errors import ExitStatus
+from daemon.telemetry.metrics import HEALTH_EVENTS, STAGES
+from models.judgement import Verdict
+from pipelines.wire import Reason
+from tests.unit.daemon import documented
+
+if TYPE_CHECKING:
+    import click
+
+NOTE = re.compile(
+    r'"(commissioned\w*|(?:baseline|recommissioning|bundle|quieter|sensor_fault)_\w+)"'
+)
+
+
+def text(name: str) -> str:
+    return (documented.ROOT / "docs" / name).read_text("utf-8")
+
+
+def section(document: str, heading: str) -> str:
+    _, found, rest = document.partition(f"\n## {heading}\n")
+    assert found, f"no section {heading!r}"
+    return rest.split("\n## ")[0]
+
+
+@pytest.mark.parametrize(("table", "row"), list(documented.setting_rows()))
+def test_every_setting_is_documented(table: str, row: str) -> None:
+    heading = f"[{table}]" if table else "At the top"
+    assert row in section(text("settings.md"), heading).splitlines()
+
+
+@pytest.mark.parametrize("row", list(documented.metric_rows()))
+def test_every_metric_is_documented(row: str) -> None:
+    assert row in text("metrics.md").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), list(documented.leaves()), ids=lambda value: str(value)
+)
+def test_every_command_and_option_is_documented(
+    path: tuple[str, ...], command: click.Command
+) -> None:
+    documented_here = section(text("commands.md"), " ".join(path))
+    for parameter in command.params:
+        names = parameter.opts if parameter.param_type_name == "option" else []
+        assert all(
+            f"{name} " in documented_here or f"{name}\n" in documented_here for name in names
+        )
+    assert documented_here.count("\n") > 5
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *Reason,
+        *Verdict,
+        *HEALTH_EVENTS,
+        *STAGES,
+        *sorted(documented.log_events()),
+        *(f"{status.value} {status.name.lower().replace('_', ' ')}" for status in ExitStatus),
+    ],
+)
+def test_every_word_that_an_operator_meets_is_documented(word: str) -> None:
+    assert f"`{word}`" in text("operations.md")
+
+
+def test_every_note_of_the_detector_is_a_known_health_event() -> None:
+    sources = (documented.ROOT / "models").glob("*.py")
+    notes = {
+        note
+        for path in sources
+        if path.name in ("judging.py", "commissioning.py")
+        for note in NOTE.findall(path.read_text("utf-8"))
+    }
+    assert notes
+    assert notes <= set(HEALTH_EVENTS)
