@@ -84,8 +84,7 @@ class KafkaJournal:
 
     def restore(self, partitions: Set[int]) -> Mapping[int, Restored]:
         """Return what was last committed for `partitions`; ends being fenced."""
-        self._reader.open()
-        self._transactions.open()
+        self._reopen()
         self._fenced = False
         # The offsets first: that waits for the end of a transaction on them, and then its states
         # lie before the end of the state topic.
@@ -135,6 +134,7 @@ class KafkaJournal:
         next_offsets = self._with_marked(entry.next_offsets, marks)
         if not next_offsets:
             return
+        self._reopen()
         try:
             offsets = self._transactions.run(messages, self._offsets(next_offsets))
         except Fenced:
@@ -213,11 +213,12 @@ class KafkaJournal:
         return done
 
     def _reopen(self) -> None:
-        """End what a lost producer left open, one way or the other."""
+        """Be connected; a new producer ends what a lost one left open, one way or the other."""
         try:
+            self._reader.open()
             self._transactions.open()
         except StartError as error:  # rights that were there at the start can come back
-            _log.error("transactions_refused", error=str(error))
+            _log.error("kafka_refused", error=str(error))
             raise Unavailable(str(error)) from error
 
     def _moved(self, doubt: _Doubt, ours: Set[int]) -> bool:

@@ -123,22 +123,23 @@ class Transactions:
     def _fail(self, attempt: _Attempt, error: Exception) -> None:
         """Clear up after `error` and raise what it means, where that is not `Unavailable`."""
         cause = attempt.cause(error)
+        if isinstance(cause, kafka_errors.CommitFailedError):
+            self._abort()
+            # The group rebalanced since the last poll: the next one tells what is still ours.
+            raise Unavailable("the consumer group is rebalancing", retry_after_s=0.0) from error
+        # After a record was refused the client's sequence numbers are off, and its next
+        # transaction would fail or, worse, end without a record: only a new producer will do.
+        self.discard()
         if isinstance(cause, _DISPLACED):
-            self.discard()
             raise Fenced(
                 "another process has our identity"
                 f" ({self._transactional_id!r}): {cause!r}. Give each process an instance name"
                 " of its own"
             ) from error
-        if attempt.ending and not isinstance(cause, _REFUSALS):
-            self.discard()
-            raise OutcomeUnknown from error
-        self._abort()
         if attempt.was_too_large(cause):
             raise TooLarge from error
-        if isinstance(cause, kafka_errors.CommitFailedError):
-            # The group rebalanced since the last poll: the next one tells what is still ours.
-            raise Unavailable("the consumer group is rebalancing", retry_after_s=0.0) from error
+        if attempt.ending:
+            raise OutcomeUnknown from error
 
     def _abort(self) -> None:
         try:
@@ -161,14 +162,6 @@ class Transactions:
         self._producer = None
 
 
-_REFUSALS = (
-    kafka_errors.CommitFailedError,
-    kafka_errors.GroupAuthorizationFailedError,
-    kafka_errors.TopicAuthorizationFailedError,
-    *_TOO_LARGE,
-)
-
-
 class _Attempt:
     """One transaction under way, and how far it is."""
 
@@ -188,10 +181,15 @@ class _Attempt:
         """The end of the transaction was asked for: it may happen, whatever is heard of it."""
 
     def run(self) -> Sequence[int]:
-        """Do the steps in their order: records, offsets, and only then the end."""
+        """Do the steps in their order: records, offsets, and the end once all records are there.
+
+        The client itself ends a transaction also when a batch of it was lost to a wrong sequence
+        number (3.0.12: it changes its epoch in the middle and goes on), hence the check.
+        """
         self._producer.begin_transaction()
         self._send()
         self._producer.send_offsets_to_transaction(self._offsets, self._membership)
+        self._producer.flush()
         self._check()
         self.ending = True
         self._producer.commit_transaction()
@@ -216,9 +214,9 @@ class _Attempt:
             )
 
     def _check(self) -> None:
-        """Raise what a record was refused for."""
+        """Raise what a record was refused for, so that the transaction is not ended without it."""
         for future in self._futures:
-            if future.is_done and future.failed():
+            if future.is_done and not future.succeeded():
                 raise future.exception
 
     def cause(self, error: Exception) -> BaseException:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 LONGEST_POLL_S: Final = 0.5
 """The client holds its lock while it polls; longer polls make closing slow."""
 
+SHORTEST_POLL_S: Final = 0.01
+"""The client gets nowhere with joining a group when it is given no time at all."""
+
 STALLED_AFTER_S: Final = 60.0
 """Records wait and none came for so long: older clients had silent stalls."""
 
@@ -141,7 +144,9 @@ class KafkaSource:
 
     def _fetch(self, timeout_s: float) -> Mapping[Any, list[Any]]:
         try:
-            fetched: Mapping[Any, list[Any]] = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+            fetched: Mapping[Any, list[Any]] = self._consumer.poll(
+                timeout_ms=int(max(timeout_s, SHORTEST_POLL_S) * 1000)
+            )
         except kafka_errors.NoOffsetForPartitionError as error:
             self._begin(error.args[0])
         except kafka_errors.OffsetOutOfRangeError as error:

@@ -1,0 +1,308 @@
+"""What only Kafka can do to a journal: lost answers, outages, rebalances, odd topics."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.future import Future
+from kafka.structs import OffsetAndMetadata
+
+from daemon import topics
+from daemon.errors import Fatal, StartError, Unavailable
+from daemon.journal import Entry, StateRecord
+from daemon.journal.kafka import KafkaJournal
+from daemon.settings import KafkaSettings
+from daemon.sources.kafka import KafkaSource
+from pipelines.dead_letters import DeadLetter
+from pipelines.window import SensorKey
+from tests.contract.builders import assigned_in, event, poll_until
+from tests.contract.kafka_bench import kafka_settings, read_committed, with_topics
+from tests.servers.kafka import KafkaServer, running_kafka
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.usefixtures("foreign_sockets"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+PUMP = SensorKey("pump", "de")
+BOTH = frozenset({0, 1})
+SHORT = {"transaction_timeout_ms": 2_500, "request_timeout_s": 5.0}
+
+
+@contextmanager
+def member(settings: KafkaSettings) -> Iterator[KafkaSource]:
+    source = KafkaSource(settings, "one")
+    try:
+        source.start()
+        poll_until(source, lambda seen: assigned_in(seen) == BOTH)
+        yield source
+    finally:
+        source.close()
+
+
+@contextmanager
+def opened(
+    settings: KafkaSettings, membership: Callable[[], Any], instance: str = "one"
+) -> Iterator[KafkaJournal]:
+    journal = KafkaJournal(settings, instance, membership)
+    try:
+        journal.start()
+        journal.restore(BOTH)
+        yield journal
+    finally:
+        journal.close()
+
+
+def entry(offset: int, *names: str) -> Entry:
+    return Entry(
+        states={0: {PUMP: StateRecord(b"hot %d" % offset, None)}},
+        alerts=[(0, event(name, time_ns=offset)) for name in names],
+        next_offsets={0: offset},
+    )
+
+
+def subscribed(settings: KafkaSettings) -> list[str]:
+    """Return the identities of the events that a subscriber sees."""
+    records = read_committed(settings, settings.alerts_topic)
+    return [msgspec.json.decode(record.value)["id"] for record in records]  # type: ignore[arg-type]
+
+
+def lose_the_end(journal: KafkaJournal, *, after_sending: bool) -> None:
+    """Lose the request that ends a transaction, or the answer to it."""
+    client = journal._transactions._producer._sender._client
+    send = client.send
+
+    def lossy(node: object, request: object, **options: object) -> object:
+        if type(request).__name__ != "EndTxnRequest":
+            return send(node, request, **options)
+        if after_sending:
+            send(node, request, **options)
+        return Future()
+
+    client.send = lossy
+
+
+def test_a_commit_whose_answer_is_lost_is_found_to_be_done(kafka_server: KafkaServer) -> None:
+    settings = with_topics(kafka_server.bootstrap, **SHORT)
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        lose_the_end(journal, after_sending=True)
+        journal.commit(entry(5, "a"))
+        assert [event.id for event in journal.undelivered()] == ["a"]
+        journal.commit(entry(6, "b"))
+        assert subscribed(settings) == ["a", "b"]
+
+
+def test_a_commit_that_is_lost_leaves_nothing_and_may_be_repeated(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap, **SHORT)
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        lose_the_end(journal, after_sending=False)
+        with pytest.raises(Unavailable):
+            journal.commit(entry(5, "a"))
+        assert subscribed(settings) == []
+        journal.commit(entry(5, "a"))
+        assert subscribed(settings) == ["a"]
+        assert journal.restore({0})[0].next_offset == 5
+
+
+def test_a_transaction_that_a_killed_process_left_open_is_never_seen(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    with member(settings) as source, opened(settings, source.group_metadata) as killed:
+        producer = killed._transactions._producer
+        producer.begin_transaction()
+        producer.send(settings.alerts_topic, b"never", partition=0)
+        producer.send(settings.state_topic, b"never", key=b"pump/de#hot", partition=0)
+        producer.flush()
+        with opened(settings, source.group_metadata) as successor:
+            assert successor.restore({0})[0].states == {}
+            successor.commit(entry(5, "a"))
+            assert subscribed(settings) == ["a"]
+
+
+def test_an_outage_ends_in_time_and_the_same_entry_is_committed_once(tmp_path: Path) -> None:
+    with running_kafka(tmp_path / "kafka") as server:
+        settings = with_topics(server.bootstrap, **SHORT)
+        with member(settings) as source, opened(settings, source.group_metadata) as journal:
+            journal.commit(entry(5, "a"))
+            server.stop()
+            began = time.monotonic()
+            for _ in range(2):
+                with pytest.raises(Unavailable):
+                    journal.commit(entry(6, "b"))
+            assert time.monotonic() - began < 30.0
+            server.start()
+            commit_with_patience(journal, source, entry(6, "b"))
+            assert subscribed(settings) == ["a", "b"]
+
+
+def commit_with_patience(journal: KafkaJournal, source: KafkaSource, wanted: Entry) -> None:
+    """Do as the loop does: poll and try again while the journal is away."""
+    deadline = time.monotonic() + 60.0
+    while time.monotonic() < deadline:
+        source.poll(0.2)
+        try:
+            journal.commit(wanted)
+        except Unavailable:
+            continue
+        return
+    pytest.fail("the journal did not come back")
+
+
+def test_a_membership_of_an_earlier_generation_commits_nothing(kafka_server: KafkaServer) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    with member(settings) as source:
+        current = source.group_metadata()
+        stale = current._replace(generation_id=current.generation_id - 1)
+        memberships = iter([stale, current, current])
+        with opened(settings, lambda: next(memberships)) as journal:
+            with pytest.raises(Unavailable, match="rebalancing") as caught:
+                journal.commit(entry(5, "a"))
+            assert caught.value.retry_after_s == 0.0
+            assert subscribed(settings) == []
+            journal.commit(entry(5, "a"))
+            assert subscribed(settings) == ["a"]
+
+
+def test_a_dead_letter_that_the_topic_refuses_is_cut_and_the_batch_goes_on(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    limit_record_size(settings, settings.dead_letters_topic, 100_000)
+    letter = DeadLetter(b"x" * 300_000, b"key", [("reason", b"too_large")])
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        journal.commit(replace(entry(5, "a"), dead_letters=[(0, letter)]))
+        (record,) = read_committed(settings, settings.dead_letters_topic)
+        assert record.value == b"x" * 4096
+        assert subscribed(settings) == ["a"]
+
+
+def test_a_state_that_the_topic_refuses_is_fatal_and_says_what_to_do(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    limit_record_size(settings, settings.state_topic, 10_000)
+    states = {0: {PUMP: StateRecord(b"x" * 20_000, None)}}
+    with (
+        member(settings) as source,
+        opened(settings, source.group_metadata) as journal,
+        pytest.raises(Fatal, match=r"max\.message\.bytes"),
+    ):
+        journal.commit(Entry(states=states, next_offsets={0: 1}))
+
+
+def limit_record_size(settings: KafkaSettings, topic: str, limit: int) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
+    admin.delete_topics([topic])
+    wanted = {
+        "num_partitions": 2,
+        "replication_factor": 1,
+        "configs": {"max.message.bytes": str(limit)},
+    }
+    deadline = time.monotonic() + 10.0
+    while time.monotonic() < deadline and topic in admin.list_topics():
+        time.sleep(0.1)
+    admin.create_topics({topic: wanted}, wait_for_metadata=True)
+    admin.close()
+
+
+def test_a_batch_of_many_megabytes_is_committed_whole(kafka_server: KafkaServer) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    letters = [(0, DeadLetter(b"x" * 500_000, b"%d" % n, [])) for n in range(40)]
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        journal.commit(replace(entry(5, "a"), dead_letters=letters))
+        assert len(read_committed(settings, settings.dead_letters_topic)) == 40
+
+
+def test_topics_that_are_missing_are_named_at_the_start(kafka_server: KafkaServer) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    with (
+        pytest.raises(StartError, match="bearingwatch topics create"),
+        opened(settings, no_membership),
+    ):
+        pass
+
+
+def test_topics_with_unequal_partitions_are_refused_at_the_start(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    admin = KafkaAdminClient(bootstrap_servers=kafka_server.bootstrap)
+    admin.create_topics(
+        {settings.state_topic: {"num_partitions": 3, "replication_factor": 1}},
+        wait_for_metadata=True,
+    )
+    admin.close()
+    topics.create(settings, 2)
+    with pytest.raises(StartError, match="3 partitions"), opened(settings, no_membership):
+        pass
+
+
+def test_starting_without_a_broker_ends_in_time() -> None:
+    settings = kafka_settings("127.0.0.1:1", request_timeout_s=1.0)
+    began = time.monotonic()
+    with pytest.raises(Unavailable), opened(settings, no_membership):
+        pass
+    assert time.monotonic() - began < 5.0
+
+
+def no_membership() -> Any:
+    raise Unavailable("nobody joined")
+
+
+@pytest.mark.parametrize("key", [b"pump/de#lukewarm", b"no-slash", b"\xff"])
+def test_state_records_of_a_newer_version_are_fatal(kafka_server: KafkaServer, key: bytes) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    send(settings, settings.state_topic, key, b"value")
+    with pytest.raises(Fatal, match="newer"), opened(settings, no_membership):
+        pass
+
+
+def test_alert_events_of_a_newer_version_are_fatal(kafka_server: KafkaServer) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    newer = {**msgspec.to_builtins(event()), "schema": 2}
+    send(settings, settings.alerts_topic, b"pump", msgspec.json.encode(newer))
+    with pytest.raises(Fatal, match="upgrade"), opened(settings, no_membership):
+        pass
+
+
+def send(settings: KafkaSettings, topic: str, key: bytes, value: bytes) -> None:
+    producer = KafkaProducer(bootstrap_servers=list(settings.bootstrap_servers))
+    producer.send(topic, value, key=key, partition=0)
+    producer.flush()
+    producer.close()
+
+
+def test_offsets_set_by_another_tool_bring_all_events_back(kafka_server: KafkaServer) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        journal.commit(entry(5, "a"))
+        journal.undelivered()
+        journal.mark_delivered()
+    reset = KafkaConsumer(
+        bootstrap_servers=list(settings.bootstrap_servers),
+        group_id=settings.group,
+        group_instance_id=f"{settings.group}-one",
+        partition_assignment_strategy=[CooperativeStickyAssignor],
+        enable_auto_commit=False,
+    )
+    reset.subscribe([settings.windows_topic])
+    where = TopicPartition(settings.windows_topic, 0)
+    deadline = time.monotonic() + 20.0
+    while where not in reset.assignment() and time.monotonic() < deadline:
+        reset.poll(timeout_ms=200)
+    reset.commit({where: OffsetAndMetadata(2, "", -1)})
+    reset.close()
+    with opened(settings, no_membership) as journal:
+        assert journal.restore({0})[0].next_offset == 2
+        assert [event.id for event in journal.undelivered()] == ["a"]

@@ -1,0 +1,98 @@
+"""Topics on a real Kafka: made as planned, and compared with the plan."""
+
+import time
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from daemon import topics
+from daemon.errors import Unavailable
+from daemon.settings import KafkaSettings
+from tests.contract.kafka_bench import kafka_settings
+from tests.servers.kafka import KafkaServer
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.usefixtures("foreign_sockets"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+
+def found(settings: KafkaSettings) -> set[tuple[str, str, topics.Severity]]:
+    return {
+        (finding.topic.rpartition(".")[2], finding.what, finding.severity)
+        for finding in topics.check(settings)
+    }
+
+
+def test_topics_that_were_made_are_as_planned(kafka_server: KafkaServer) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    made = topics.create(settings, 3).made
+    assert set(made) == {plan.name for plan in topics.plan(settings, 3)}
+    assert topics.check(settings) == ()
+
+
+def test_making_topics_again_leaves_them_alone(kafka_server: KafkaServer) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    topics.create(settings, 2)
+    again = topics.create(settings, 5)
+    assert again.made == ()
+    assert len(again.present) == 5
+    assert topics.check(settings) == ()
+
+
+def test_missing_topics_are_found_each_by_its_name(kafka_server: KafkaServer) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    findings = topics.check(settings)
+    assert {finding.topic for finding in findings} == {p.name for p in topics.plan(settings, 1)}
+    assert all("topics create" in str(finding) for finding in findings)
+
+
+def test_unequal_partitions_and_wrong_values_are_found(kafka_server: KafkaServer) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    admin = KafkaAdminClient(bootstrap_servers=kafka_server.bootstrap)
+    wrong = {"cleanup.policy": "delete", "max.message.bytes": "1000"}
+    admin.create_topics(
+        {settings.state_topic: {"num_partitions": 3, "replication_factor": 1, "configs": wrong}},
+        wait_for_metadata=True,
+    )
+    admin.close()
+    topics.create(settings, 2)
+    assert found(settings) == {
+        ("state", "the number of partitions", topics.Severity.ERROR),
+        ("state", "cleanup.policy", topics.Severity.ERROR),
+        ("state", "max.message.bytes", topics.Severity.WARNING),
+        ("state", "segment.bytes", topics.Severity.WARNING),
+        ("state", "min.cleanable.dirty.ratio", topics.Severity.WARNING),
+    }
+
+
+def test_the_advice_of_a_finding_is_a_command_that_cures_it(kafka_server: KafkaServer) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    topics.create(settings, 1)
+    alter(settings, "retention.ms", "1000")
+    (finding,) = topics.check(settings)
+    key, value = finding.advice.rpartition(" ")[2].split("=")
+    alter(settings, key, value)
+    assert topics.check(settings) == ()
+
+
+def alter(settings: KafkaSettings, key: str, value: str) -> None:
+    """Change a value of the alerts topic and wait until the broker tells it."""
+    admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
+    topic = ConfigResource(ConfigResourceType.TOPIC, settings.alerts_topic, {key: value})
+    admin.alter_configs([topic])
+    deadline = time.monotonic() + 10.0
+    asked = ConfigResource(ConfigResourceType.TOPIC, settings.alerts_topic)
+    while time.monotonic() < deadline:
+        told = admin.describe_configs([asked], config_filter="all")
+        if told["topic"][settings.alerts_topic][key]["value"] == value:
+            break
+        time.sleep(0.1)
+    admin.close()
+
+
+def test_a_broker_that_is_away_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        topics.check(kafka_settings("127.0.0.1:1", request_timeout_s=1.0))
