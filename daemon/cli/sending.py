@@ -46,12 +46,21 @@ def send(
 
     Raises `StartError` where the topic is missing, `Unavailable` where no broker confirms.
     """
+    _check_topic(settings)
     producer = kafka_clients.producer(settings, acks="all", linger_ms=5)
     try:
-        kafka_clients.topic_partitions(producer, settings.windows_topic, settings)
         return _send_all(producer, windows, settings, confirmed, JSON if as_json else MSGPACK)
     finally:
         kafka_clients.close(producer)
+
+
+def _check_topic(settings: KafkaSettings) -> None:
+    """Say at once that the topic is missing; a producer would wait for it."""
+    client = kafka_clients.consumer(settings)
+    try:
+        kafka_clients.topic_partitions(client, settings.windows_topic, settings)
+    finally:
+        kafka_clients.close(client)
 
 
 def _send_all(

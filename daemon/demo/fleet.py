@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipelines.window import Window
 
 
-SHOW_S: Final = 35.0
+SHOW_S: Final = 30.0
 """Time to show all rounds in."""
 
 

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+)
 
 from models.alerts import Transition, Zone
 from models.judgement import Verdict
@@ -44,6 +51,8 @@ class Metrics:
     """All metrics of one process, on a registry of its own."""
 
     def __init__(self) -> None:
+        # A second series per counter that says when the process began; `process_built` does too.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self.registry = CollectorRegistry()
         self.windows = Counter(
             "bearingwatch_windows_total",
