@@ -1,9 +1,15 @@
-"""What healthy running may do, shown to the network before a sensor does it.
+"""What healthy running may do, shown to the network before a sensor does it; and what it may not.
 
 Each epoch sees other variants of the same windows. Level and tilt of a spectrum wander in healthy
 life (load, temperature, wear-in, which is mostly downwards), so the network learns to reconstruct
 them; independent noise is added to the input only, so it learns to take it away. The order of
 frames within a window carries nothing in steady running, so it is turned round and reversed.
+
+An autoencoder that has seen level changes goes on to reconstruct large ones, faults included
+(measured: docs/models.md). So some inputs are *spoiled*: a louder spectrum, as a whole or around
+some bands, is added to the input and not to the target, and the network learns to answer with
+what the window was before. This is a denoising autoencoder (Vincent et al., ICML 2008) whose noise
+looks like damage.
 """
 
 from __future__ import annotations
@@ -12,6 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pipelines.normalise import CLIP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +37,11 @@ class AugmentationSettings:
     """Cosine terms of the change: so many half waves over the spectrum at most."""
     noise: float = 0.5
     """Standard deviation of the noise that is to be taken away."""
+    spoiled: float = 0.5
+    """Share of sequences that are made louder in the input only."""
+    spoiled_least: float = 1.0
+    spoiled_most: float = 12.0
+    """How much louder the loudest band gets; the input is clipped as features are."""
     top_masked: float = 0.3
     """Share of sequences whose highest bands are hidden, as at a lower sample rate."""
     most_masked: float = 0.4
@@ -49,7 +62,9 @@ def augment(
     mask = mask & _visible(mask.shape, spectral_bands, settings, rng)
     target = (turned + change[:, np.newaxis]) * mask[:, np.newaxis]
     noise = rng.standard_normal(target.shape, np.float32) * np.float32(settings.noise)
-    return (target + noise) * mask[:, np.newaxis], target, mask
+    louder = _louder(target.shape, settings, rng)
+    source = np.clip(target + noise + louder, -CLIP, CLIP).astype(np.float32)
+    return source * mask[:, np.newaxis], target, mask
 
 
 def _turn(sequences: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -71,6 +86,21 @@ def _smooth_change(
     change = size * rng.standard_normal((count, len(terms))) @ waves
     change -= settings.wander_downwards * rng.exponential(size=(count, 1))
     return change.astype(np.float32)
+
+
+def _louder(
+    shape: tuple[int, ...], settings: AugmentationSettings, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draw what spoils (count, frames, bands): bumps of any width, pulsing over the frames."""
+    count, frames, bands = shape
+    size = rng.uniform(settings.spoiled_least, settings.spoiled_most, (count, 1, 1))
+    size *= rng.random((count, 1, 1)) < settings.spoiled
+    centre = rng.uniform(0, bands, (count, 1, 1))
+    width = np.exp(rng.uniform(np.log(0.5), np.log(2 * bands), (count, 1, 1)))
+    bump = np.exp(-0.5 * ((np.arange(bands) - centre) / width) ** 2)
+    pulsing = rng.uniform(0, 0.5, (count, 1, 1)) * rng.standard_normal((count, frames, 1))
+    uneven = 1 + 0.3 * rng.standard_normal((count, 1, bands))
+    return (size * bump * np.maximum(1 + pulsing, 0) * np.maximum(uneven, 0)).astype(np.float32)
 
 
 def _visible(

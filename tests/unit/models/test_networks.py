@@ -10,7 +10,11 @@ from models.networks import MODEL_NAME, NetworkSettings, build_autoencoder, load
 
 keras = pytest.importorskip("keras", reason="needs the training extra")
 
-pytestmark = pytest.mark.training
+pytestmark = [
+    pytest.mark.training,
+    # NumPy 2 warns of Keras' own np.array(variable): TensorFlow's variables take no copy argument.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 def random_network(frames: int = 4, bands: int = 6) -> Any:

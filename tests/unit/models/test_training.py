@@ -10,6 +10,10 @@ from models.learning_set import SensorSequences, TrainingError, folds, together
 from models.loss import reconstruction_loss
 from models.networks import NetworkSettings
 from models.training import Epoch, TrainingSettings, train
+from pipelines.normalise import CLIP
+
+# NumPy 2 warns of Keras' own np.array(variable): TensorFlow's variables take no copy argument.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SMALL = TrainingSettings(
     epochs=12,
@@ -18,7 +22,7 @@ SMALL = TrainingSettings(
     baseline_windows=10,
     calibration_folds=2,
     network=NetworkSettings(hidden=16, code=4),
-    augmentation=AugmentationSettings(noise=0.2, wander=0.3),
+    augmentation=AugmentationSettings(noise=0.2, wander=0.3, spoiled=0.0),
 )
 FRAMES, BANDS = 4, 8
 
@@ -114,7 +118,7 @@ def test_a_split_keeps_the_order_of_time() -> None:
 def variants(
     **changes: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    still = AugmentationSettings(wander=0, wander_downwards=0, noise=0, top_masked=0)
+    still = AugmentationSettings(wander=0, wander_downwards=0, noise=0, top_masked=0, spoiled=0)
     sequences = np.tile(np.arange(FRAMES, dtype=np.float32)[:, np.newaxis], (200, 1, BANDS))
     return augment(
         sequences,
@@ -145,6 +149,13 @@ def test_the_highest_spectral_bands_are_hidden_and_no_others() -> None:
     hidden = ~mask[:, np.newaxis] & np.ones_like(source, bool)
     assert not source[hidden].any()
     assert not target[hidden].any()
+
+
+def test_louder_spectra_are_in_the_input_alone_and_clipped() -> None:
+    source, target, _ = variants(spoiled=1.0, spoiled_most=30.0)
+    np.testing.assert_array_equal(target, np.round(target))
+    assert (source >= target).all()
+    assert source.max() == CLIP
 
 
 def test_level_wanders_downwards_on_the_whole() -> None:
