@@ -34,7 +34,7 @@ pytestmark = [
 
 PUMP = SensorKey("pump", "de")
 BOTH = frozenset({0, 1})
-SHORT = {"transaction_timeout_ms": 2_500, "request_timeout_s": 5.0}
+SHORT: dict[str, Any] = {"transaction_timeout_ms": 2_500, "request_timeout_s": 5.0}
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Protocol
 import pytest
 
 from daemon.settings import KafkaSettings
-from daemon.sources import Source
+from daemon.sources import Polled, Source
 from daemon.sources.kafka import KafkaSource
 from daemon.sources.memory import MemorySource
 from daemon.sources.windows import WindowSource
@@ -120,8 +120,8 @@ def group(request: pytest.FixtureRequest) -> Bench:
     return made
 
 
-def offsets(polled: Iterable[object], partition: int = 0) -> list[int]:
-    return [r.offset for r in records_of(polled) if r.partition == partition]  # type: ignore[arg-type]
+def offsets(polled: Iterable[Polled], partition: int = 0) -> list[int]:
+    return [r.offset for r in records_of(polled) if r.partition == partition]
 
 
 def test_partitions_are_announced_before_any_record_of_theirs(bench: Bench) -> None:
@@ -236,10 +236,10 @@ def test_no_record_of_a_revoked_partition_comes_any_more(group: Bench) -> None:
     assert {record.partition for record in records_of(more[1])} == taken
 
 
-def held(polled: list[list[object]], before: list[set[int]], member: int) -> set[int]:
+def held(polled: list[list[Polled]], before: list[set[int]], member: int) -> set[int]:
     now = set(before[member])
     for one in polled[member]:
-        now = (now - one.revoked - one.lost) | one.assigned  # type: ignore[attr-defined]
+        now = (now - one.revoked - one.lost) | one.assigned
     return now
 
 
