@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from daemon.series import schema
+from models.judgement import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from daemon.series.schema import Value
     from models.alerts import AlertEvent
     from models.judgement import Judgement
+    from pipelines.window import SensorKey
 
 _TAG: Final = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": " ", "\r": " "})
 _TEXT: Final = str.maketrans({'"': r"\"", "\\": r"\\", "\n": " ", "\r": " "})
@@ -31,6 +34,7 @@ class LineEncoder:
 
     def __init__(self) -> None:
         self._heads: dict[tuple[str, ...], str] = {}
+        self._loss_heads: dict[SensorKey, str] = {}
 
     def encode(self, points: Points) -> list[str]:
         """Return one line per point."""
@@ -51,14 +55,15 @@ class LineEncoder:
         return head
 
     def _loss(self, judgement: Judgement) -> str:
-        key = judgement.observation.key
-        head = self._head(schema.LOSSES, key.asset, key.sensor)
-        time_ns = judgement.observation.start_ns
-        loss, threshold, anchored, adaptive, zone, louder, late = schema.loss_values(judgement)
-        if None in (loss, threshold, anchored, adaptive):
+        key, time_ns = judgement.observation.key, judgement.observation.start_ns
+        head = self._loss_heads.get(key)
+        if head is None:
+            head = self._loss_heads[key] = self._head(schema.LOSSES, key.asset, key.sensor)
+        numbers = judgement.loss, judgement.threshold, judgement.anchored, judgement.adaptive
+        if not math.isfinite(sum(numbers)):
             return _line(head, schema.LOSS_FIELDS, schema.loss_values(judgement), time_ns)
-        flags = _BOOLEAN[bool(louder)], _BOOLEAN[bool(late)]
-        return _LOSS % (head, loss, threshold, anchored, adaptive, zone, *flags, time_ns)
+        flags = _BOOLEAN[bool(judgement.louder)], _BOOLEAN[judgement.verdict is Verdict.LATE]
+        return _LOSS % (head, *numbers, judgement.zone, *flags, time_ns)
 
     def _vibration(self, judgement: Judgement) -> Iterator[str]:
         key = judgement.observation.key

@@ -130,6 +130,20 @@ def test_a_transaction_that_a_killed_process_left_open_is_never_seen(
             assert subscribed(settings) == ["a"]
 
 
+def test_a_mark_is_durable_also_when_the_source_was_closed_before(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        journal.commit(entry(5, "a"))
+        journal.undelivered()
+        journal.mark_delivered()
+        source.close()
+        journal.close()
+        with opened(settings, source.group_metadata) as successor:
+            assert not successor.undelivered()
+
+
 def test_an_outage_ends_in_time_and_the_same_entry_is_committed_once(tmp_path: Path) -> None:
     with running_kafka(tmp_path / "kafka") as server:
         settings = with_topics(server.bootstrap, **SHORT)
