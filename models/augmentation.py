@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class AugmentationSettings:
     """How far variants go, in robust standard deviations of a band."""
 
-    wander: float = 0.6
+    wander: float = 0.4
     """Standard deviation of a smooth change over the bands."""
     wander_downwards: float = 0.3
     """Mean of that change, downwards: wear-in."""
@@ -37,9 +37,9 @@ class AugmentationSettings:
     """Cosine terms of the change: so many half waves over the spectrum at most."""
     noise: float = 0.5
     """Standard deviation of the noise that is to be taken away."""
-    spoiled: float = 0.5
+    spoiled: float = 0.4
     """Share of sequences that are made louder in the input only."""
-    spoiled_least: float = 1.0
+    spoiled_least: float = 2.0
     spoiled_most: float = 12.0
     """How much louder the loudest band gets; the input is clipped as features are."""
     top_masked: float = 0.3

@@ -13,7 +13,7 @@ from models.bundle import BundleError
 from models.card import write_card
 from models.engines.graph import to_onnx
 from models.golden_windows import simulate_golden
-from models.learning_set import TrainingError, normalised
+from models.learning_set import SensorSequences, TrainingError, normalised
 from models.policy import ChartPolicy
 from models.publishing import Parts, library_versions, write_bundle
 from models.recipe import Recipe, fingerprint
@@ -108,18 +108,20 @@ def train_from_paths(
     Raises `TrainingError` where there is too little to learn from, and what reading recordings
     raises.
     """
-    healthy = read_healthy(request, lookup, progress)
-    healthy |= simulate_healthy(request, progress)
-    if not healthy:
+    sensors = _normalised(read_healthy(request, lookup, progress), request)
+    companions = _normalised(simulate_healthy(request, progress), request)
+    if not sensors:
         raise TrainingError(
             "no healthy window was found: does the recipe name the sensors of these recordings?"
         )
-    sensors = [
-        normalised(name, observations, request.settings.baseline_windows)
-        for name, observations in healthy.items()
-    ]
-    result = train(sensors, request.features.bands, request.settings, progress)
-    return Trained(request, result, {sensor.name: len(sensor) for sensor in sensors})
+    result = train(
+        sensors,
+        request.features.bands,
+        request.settings,
+        progress=progress,
+        companions=companions,
+    )
+    return Trained(request, result, {each.name: len(each) for each in [*sensors, *companions]})
 
 
 def publish(trained: Trained, out: Path, created: str) -> Bundle:
@@ -174,6 +176,11 @@ def simulate_healthy(request: Request, progress: Progress) -> dict[str, list[Obs
         healthy[name] = list(_observe(windows, request.features, unknown))
         progress(Read(name, len(healthy[name])))
     return healthy
+
+
+def _normalised(healthy: dict[str, list[Observation]], request: Request) -> list[SensorSequences]:
+    baseline_windows = request.settings.baseline_windows
+    return [normalised(name, seen, baseline_windows) for name, seen in healthy.items()]
 
 
 def _simulated(seed: int, *, short: bool) -> Iterator[Window]:

@@ -30,10 +30,10 @@ class TrainingSettings:
     """How a network is trained."""
 
     seed: int = 0
-    epochs: int = 60
-    patience: int = 10
+    epochs: int = 30
+    patience: int = 8
     """Epochs without a better validation loss before training ends."""
-    epoch_sequences: int = 8192
+    epoch_sequences: int = 6144
     batch: int = 128
     learning_rate: float = 3e-3
     baseline_windows: int = 100
@@ -73,12 +73,15 @@ def train(
     sensors: Sequence[SensorSequences],
     spectral_bands: int,
     settings: TrainingSettings,
+    *,
     progress: Progress = lambda _: None,
+    companions: Sequence[SensorSequences] = (),
 ) -> TrainingResult:
     """Train on all of `sensors`, after calibrating with networks that held some of them out.
 
     `spectral_bands` is the number of leading bands that are a spectrum (the rest is not masked by
-    augmentation). Raises `TrainingError` when there are fewer sensors than folds.
+    augmentation). `companions` are learnt from and never held out: simulated sensors have no say
+    in what a real one's loss is. Raises `TrainingError` when there are fewer sensors than folds.
     """
     if len(sensors) < settings.calibration_folds:
         raise TrainingError(
@@ -89,9 +92,9 @@ def train(
     log_losses: list[NDArray[np.float64]] = []
     for fold, (learnt, held_out) in enumerate(folds(sensors, settings.calibration_folds)):
         stage = f"fold {fold + 1} of {settings.calibration_folds}"
-        trainer.fit(learnt, progress, stage)
+        trainer.fit([*learnt, *companions], progress, stage)
         log_losses += [monitored_log_loss(trainer.network, each, settings) for each in held_out]
-    epochs = trainer.fit(sensors, progress)
+    epochs = trainer.fit([*sensors, *companions], progress)
     return TrainingResult(trainer.network, calibrate(log_losses), epochs)
 
 

@@ -74,7 +74,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 def test_progress_is_told_for_every_epoch_of_every_network() -> None:
     told: list[Epoch] = []
     sensors = [healthy_sensor(f"s{k}", k) for k in range(2)]
-    result = train(sensors, BANDS, replace(SMALL, epochs=2), told.append)
+    result = train(sensors, BANDS, replace(SMALL, epochs=2), progress=told.append)
     stages = [epoch.stage for epoch in told]
     assert stages == ["fold 1 of 2"] * 2 + ["fold 2 of 2"] * 2 + ["final"] * 2
     assert result.epochs == tuple(told[-2:])
