@@ -26,7 +26,7 @@ HOT: Final = "hot"
 COLD: Final = "cold"
 
 _MARK: Final = "alerts-delivered="
-_MARGIN_S: Final = 10.0
+_MARGIN_S: Final = 15.0
 """Longer than the broker takes to end a dead process's transaction, whose end we wait for."""
 
 _decode_event = msgspec.json.Decoder(AlertEvent).decode
