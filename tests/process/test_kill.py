@@ -1,0 +1,169 @@
+"""kill -9 at 20 points, each followed by a restart: the outcome is that of an undisturbed run."""
+
+import random
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.plant.bundles import CHARTS_OF_TESTS, write_bundle
+from tests.plant.process import running
+from tests.plant.readings import (
+    Left,
+    alert_events,
+    alerts_as_points,
+    alerts_in_influxdb,
+    differences,
+    left_at,
+)
+from tests.plant.site import Site, Tables, new_site
+from tests.plant.windows import Message, plant_log
+from tests.servers.influxdb import InfluxdbServer
+from tests.servers.kafka import KafkaServer
+
+JUDGES_AGAIN_WITHIN_S = 5.0
+
+DEATHS = {
+    "while commissioning": ("polled:1", "losses_written:2", "offsets_sent:1", "committed:1"),
+    "between the series and the end of the transaction": (
+        "losses_written:6",
+        "offsets_sent:9",
+        "losses_written:8",
+        "offsets_sent:3",
+    ),
+    "before the alert points are written, or right after": (
+        "alerts_committed:1",
+        "alerts_written:1",
+        "alerts_committed:1",
+        "transaction_committed:1",
+    ),
+    "while restoring": (
+        "committed:14",
+        "offsets_restored:1",
+        "states_restored:1",
+        "events_restored:1",
+    ),
+}
+"""Points of `tests.plant.dying`; each group is a chain of deaths of one instance on one log."""
+
+RANDOM_DEATHS = 4
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bundle(tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture(scope="module")
+def log() -> list[Message]:
+    return plant_log()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    kafka_server: KafkaServer,
+    influxdb_server: InfluxdbServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    bundle: Path,
+    log: list[Message],
+) -> Left:
+    site = new_site(kafka_server, influxdb_server, tmp_path_factory.mktemp("undisturbed"))
+    finish(site, bundle, site.send(log))
+    return left_at(site)
+
+
+@pytest.fixture
+def site(kafka_server: KafkaServer, influxdb_server: InfluxdbServer, tmp_path: Path) -> Site:
+    return new_site(kafka_server, influxdb_server, tmp_path)
+
+
+def die(site: Site, bundle: Path, death: str, changes: Tables | None = None) -> None:
+    with running(site.settings(bundle, changes), death=death) as process:
+        assert process.ended() == -signal.SIGKILL
+
+
+def die_after(site: Site, bundle: Path, seconds: float) -> None:
+    with running(site.settings(bundle)) as process:
+        process.wait_until_ready()
+        time.sleep(seconds)
+        process.kill()
+
+
+def finish(
+    site: Site, bundle: Path, ends: Mapping[int, int], changes: Tables | None = None
+) -> float:
+    """Run to the end of the log and stop; return the time from ready to the first commit."""
+    with running(site.settings(bundle, changes)) as process:
+        process.wait_for_commit(ends, site)
+        assert process.stop() == 0
+        at = {fact["fact"]: fact["at"] for fact in reversed(process.facts())}
+        return float(at["committed"] - at["ready"])
+
+
+def test_an_undisturbed_run_raises_escalates_and_refuses(undisturbed: Left) -> None:
+    transitions = [value for _, _, value in undisturbed.alerts]
+    assert any(b'"raised"' in value for value in transitions)
+    assert any(b'"escalated"' in value for value in transitions)
+    assert len({dict(letter[3])["reason"] for letter in undisturbed.dead_letters}) == 3
+    assert {dict(row)["_measurement"] for row in undisturbed.points} == {
+        "reconstruction_loss",
+        "vibration",
+        "alerts",
+    }
+
+
+@pytest.mark.parametrize("deaths", DEATHS.values(), ids=DEATHS.keys())
+def test_deaths_at_named_points_change_nothing_of_the_outcome(
+    site: Site, bundle: Path, log: list[Message], undisturbed: Left, deaths: tuple[str, ...]
+) -> None:
+    ends = site.send(log)
+    for death in deaths:
+        die(site, bundle, death)
+    assert finish(site, bundle, ends) < JUDGES_AGAIN_WITHIN_S
+    assert not differences(left_at(site), undisturbed)
+
+
+def test_deaths_at_random_times_change_nothing_of_the_outcome(
+    site: Site, bundle: Path, log: list[Message], undisturbed: Left
+) -> None:
+    ends = site.send(log)
+    chance = random.Random(20)
+    for _ in range(RANDOM_DEATHS):
+        die_after(site, bundle, chance.uniform(0.0, 0.4))
+    assert finish(site, bundle, ends) < JUDGES_AGAIN_WITHIN_S
+    assert not differences(left_at(site), undisturbed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"detector": {"confirm_needed": 4, "confirm_among": 5}}, {"detector": {"confirm_needed": 2}}],
+    ids=["stricter", "laxer"],
+)
+@pytest.mark.parametrize("death", ["losses_written:20", "alerts_committed:1"])
+def test_influxdb_has_the_committed_alerts_when_a_setting_changed_between_death_and_restart(
+    site: Site, bundle: Path, log: list[Message], death: str, changes: Tables
+) -> None:
+    ends = site.send(log)
+    die(site, bundle, death)
+    finish(site, bundle, ends, changes)
+    events = alert_events(site)
+    assert events
+    assert alerts_in_influxdb(site) == alerts_as_points(events)
+
+
+@pytest.mark.parametrize("death", ["losses_written:20", "alerts_committed:1"])
+def test_influxdb_has_the_committed_alerts_when_the_bundle_changed_between_death_and_restart(
+    site: Site, bundle: Path, log: list[Message], death: str, tmp_path: Path
+) -> None:
+    ends = site.send(log)
+    die(site, bundle, death)
+    other = write_bundle(
+        tmp_path, name="other", charts=replace(CHARTS_OF_TESTS, anchored_sigmas=4.0)
+    )
+    finish(site, other, ends)
+    events = alert_events(site)
+    assert events
+    assert alerts_in_influxdb(site) == alerts_as_points(events)
