@@ -5,7 +5,8 @@ What matters, in any language:
   kafka-python; `partitioner=murmur2_random` with librdkafka), so that a machine's sensors share a
   partition, in order;
 * the header `content-type` says what the value is;
-* the record's timestamp is the end of the window, the moment it could be sent;
+* the record's timestamp is when it is sent, never before the end of the window: retention goes by
+  it, and would remove a recording of long ago within minutes;
 * `acks=all`, and every send is confirmed or sent again: at-least-once is enough, since a window
   that comes twice is recognised;
 * the client bounds no memory, so we bound what is in flight.
@@ -13,6 +14,7 @@ What matters, in any language:
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,7 +90,7 @@ def _send_one(producer: Any, window: Window, topic: str, content_type: str) -> A
         value=encode(window, content_type),
         key=partition_key(window),
         headers=[(CONTENT_TYPE_HEADER, content_type.encode())],
-        timestamp_ms=end_ms,
+        timestamp_ms=max(end_ms, round(time.time() * 1e3)),
     )
 
 
