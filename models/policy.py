@@ -40,10 +40,10 @@ class CommissioningPolicy:
 class ChartPolicy:
     """Limits of the charts, in standard deviations of what is charted (see `models.charts`)."""
 
-    loss_unit: float = 3.0
-    """The loss at which all bands are 1.7 robust standard deviations too loud; see `charted`."""
-    anchored_sigmas: float = 8.0
-    adaptive_sigmas: float = 4.0
+    loss_unit: float = 2.0
+    """The loss at which all bands are 1.4 robust standard deviations too loud; see `charted`."""
+    anchored_sigmas: float = 7.0
+    adaptive_sigmas: float = 3.5
     line_sigmas: float = 4.0
     reference_windows: int = 200
     """Monitored windows that the anchored reference is learnt from, then it is frozen."""
@@ -53,7 +53,7 @@ class ChartPolicy:
     """How far healthy running in drifts over hours, which the first windows cannot show."""
     adaptive_windows: float = 100.0
     """Memory of the adaptive chart."""
-    scale_floor: float = 0.03
+    scale_floor: float = 0.037
     """No chart is tighter than this: about the chance spread of a healthy loss."""
     line_scale_floor: float = 0.1
     line_minimum: float = 0.6
@@ -68,11 +68,17 @@ class ChartPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationPolicy:
-    """How often and how long before it is believed."""
+    """How often and how long before it is believed.
+
+    Where windows come rarely, rough spells of the process fill several of them, and a bearing's
+    lead is hours: `slow_windows` more are asked for from a cadence of `slow_cadence_s` on.
+    """
 
     needed: int = 3
     among: int = 4
     minimum_s: float = 0.0
+    slow_cadence_s: float = 60.0
+    slow_windows: int = 2
     clear_windows: int = 20
     """Calm windows in a row before a zone is lowered."""
 

@@ -70,7 +70,7 @@ def step(
     rows["severe_bits"] = _shift(rows["severe_bits"], over.severe)
     _note_first(rows, start_ns, over.any, policy)
     confirmed = _confirmed(rows, start_ns, policy)
-    severe = _count(rows["severe_bits"], policy.among) >= policy.needed
+    severe = _often(rows, "severe_bits", policy)
     rows["calm"] = np.where(over.calm, rows["calm"] + 1, 0)
     rows["mild"] = np.where(over.severe, 0, rows["mild"] + over.seen)
     return _move(rows, confirmed, severe, policy)
@@ -81,9 +81,26 @@ def _shift(bits: NDArray[np.uint64], hit: Bools) -> NDArray[np.uint64]:
     return shifted
 
 
-def _count(bits: NDArray[np.uint64], among: int) -> NDArray[np.uint8]:
-    counted: NDArray[np.uint8] = np.bitwise_count(bits & np.uint64((1 << among) - 1))
+def _recent(rows: Rows, name: str, policy: ConfirmationPolicy) -> NDArray[np.uint8]:
+    """Count the hits among the windows that confirmation looks at, which slow sensors have more."""
+    quick = np.uint64((1 << policy.among) - 1)
+    slow = np.uint64((1 << (policy.among + policy.slow_windows)) - 1)
+    counted: NDArray[np.uint8] = np.bitwise_count(
+        rows[name] & np.where(_is_slow(rows, policy), slow, quick)
+    )
     return counted
+
+
+def _often(rows: Rows, name: str, policy: ConfirmationPolicy) -> Bools:
+    """Say whether a chart was over its limit often enough."""
+    needed = policy.needed + np.where(_is_slow(rows, policy), policy.slow_windows, 0)
+    often: Bools = _recent(rows, name, policy) >= needed
+    return often
+
+
+def _is_slow(rows: Rows, policy: ConfirmationPolicy) -> Bools:
+    slow: Bools = rows["cadence_s"] >= policy.slow_cadence_s
+    return slow
 
 
 def _note_first(
@@ -92,7 +109,7 @@ def _note_first(
     """Remember when the present run of exceedances began; forget it when none is in sight."""
     recent = np.zeros(len(rows), np.bool_)
     for name in CHARTS:
-        recent |= _count(rows[name], policy.among) > 0
+        recent |= _recent(rows, name, policy) > 0
     began = over & (rows["first_ns"] == 0)
     rows["first_ns"] = np.where(began, start_ns, np.where(recent, rows["first_ns"], 0))
 
@@ -100,7 +117,7 @@ def _note_first(
 def _confirmed(rows: Rows, start_ns: NDArray[np.int64], policy: ConfirmationPolicy) -> Bools:
     often = np.zeros(len(rows), np.bool_)
     for name in CHARTS:
-        often |= _count(rows[name], policy.among) >= policy.needed
+        often |= _often(rows, name, policy)
     lasted = start_ns - rows["first_ns"] >= int(policy.minimum_s * 1e9)
     confirmed: Bools = often & lasted
     return confirmed

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from models.policy import LimitsLookup
 
 FEATURES = FeatureSettings(frames=2, bands=12, envelope_bands=4)
-MINUTE_NS = 60 * 10**9
+CADENCE_NS = 10 * 10**9
 START_NS = 1_700_000_000 * 10**9
 KEY = SensorKey("pump", "drive-end")
 
@@ -71,7 +71,7 @@ def observation(
     key: SensorKey = KEY,
     louder: float = 0.0,
     seed: int = 0,
-    cadence_ns: int = MINUTE_NS,
+    cadence_ns: int = CADENCE_NS,
     axes: tuple[str, ...] = ("x",),
     quality: Quality | None = None,
     lines: Sequence[float] | None = None,

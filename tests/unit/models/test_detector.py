@@ -107,7 +107,7 @@ def test_a_new_sensor_learns_and_then_is_scored() -> None:
 
 
 def test_commissioning_needs_a_span_as_well_as_a_count() -> None:
-    policy = CommissioningPolicy(windows=30, span_s=50 * 60.0)
+    policy = CommissioningPolicy(windows=30, span_s=50 * 10.0)
     _, judged = judge_all(detector(DetectorSettings(commissioning=policy)), healthy(60))
     assert [one.verdict for one in judged].index(Verdict.SCORED) == 51
 

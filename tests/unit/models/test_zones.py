@@ -70,3 +70,10 @@ def test_the_first_exceedance_is_that_of_the_present_run() -> None:
     for k, kind in enumerate("x......xx"):
         zones.step(rows, np.array([(k + 1) * SECOND_NS]), KINDS[kind], POLICY)
     assert rows["first_ns"][0] == 8 * SECOND_NS
+
+
+def test_a_sensor_that_sends_rarely_needs_more_windows() -> None:
+    rows = np.zeros(1, HOT)
+    rows["cadence_s"] = POLICY.slow_cadence_s
+    moves = [zones.step(rows, np.array([k + 1]), OVER, POLICY)[0] for k in range(6)]
+    assert moves.index(zones.RAISED) == POLICY.needed + POLICY.slow_windows - 1
