@@ -39,9 +39,9 @@ The data themselves are not part of the bundle; the golden windows come from the
 
     {command}
 
-Seed {seed}; {epochs} epochs, loss {loss:.4f}, validation loss {validation_loss:.4f} (the last
-{validation_share:.0%} of each sensor's healthy windows). Same seed, machine and library versions
-give the same weights.
+Seed {seed}; best epoch {epochs}, loss {loss:.4f} (on changed inputs), validation loss
+{validation_loss:.4f} (the last {validation_share:.0%} of each sensor's healthy windows,
+unchanged). Same seed, machine and library versions give the same weights.
 
 ## Calibration
 

@@ -80,7 +80,7 @@ class Trained:
             "command": request.command,
             "seed": request.settings.seed,
             "settings": asdict(request.settings),
-            "data": [fingerprint(path) for path in request.paths],
+            "data": [fingerprint(recording.path) for recording in discover(request.paths)],
             "data_summary": f"{sum(self.windows[name] for name in recorded)} healthy windows of "
             f"{len(recorded)} recorded sensors, "
             f"{len(self.windows) - len(recorded)} simulated sensors",
