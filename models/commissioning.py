@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.state import COMMISSIONED, PROVISIONAL, REBASELINING, SUSPICIOUS, Cold
-from pipelines.normalise import BaselineSummary
+from pipelines.normalise import LINES, BaselineSummary
 
 if TYPE_CHECKING:
     Row = np.ndarray[Any, Any]
@@ -26,7 +26,12 @@ class Progress:
 
 
 def advance(
-    row: Row, cold: Cold, observation: Observation, policy: CommissioningPolicy
+    row: Row,
+    cold: Cold,
+    observation: Observation,
+    *,
+    policy: CommissioningPolicy,
+    envelope_bands: int,
 ) -> tuple[Cold, tuple[str, ...]]:
     """Take one normal window in; return the new cold state, and notes when a baseline came of it.
 
@@ -41,7 +46,7 @@ def advance(
         return replace(cold, summary=None), ()
     refined = bool(row["flags"][0] & PROVISIONAL)
     cold = conclude(cold)
-    doubtful = suspicion(cold.baseline, policy)
+    doubtful = suspicion(cold.baseline, policy, envelope_bands)
     flags = row["flags"] & ~np.uint32(PROVISIONAL | REBASELINING | SUSPICIOUS)
     flags |= COMMISSIONED | PROVISIONAL * reached.disturbed | SUSPICIOUS * doubtful
     row["flags"] = flags
@@ -96,17 +101,23 @@ def restart(cold: Cold) -> Cold:
     )
 
 
-def suspicion(baseline: Baseline | None, policy: CommissioningPolicy) -> bool:
-    """Say whether the bearing looks damaged on arrival: impacts, or a fault line that stands out.
+def suspicion(baseline: Baseline | None, policy: CommissioningPolicy, envelope_bands: int) -> bool:
+    """Say whether the bearing looks damaged on arrival: impacts, or lines that stand out.
 
     A baseline learnt on a damaged bearing calls the damage normal, so this is judged against
-    absolute figures and not against the sensor's own.
+    absolute figures and not against the sensor's own. The last `envelope_bands` bands are those
+    of the envelope. NaN, where something is not known, is no suspicion.
     """
     if baseline is None:
         return False
-    lines = baseline.line_location
-    stands_out = lines is not None and bool((lines > policy.line_limit).any())
-    return stands_out or bool((baseline.kurtosis > policy.kurtosis_limit).any())
+    lines = baseline.centre[:, -LINES:]
+    envelope = baseline.location[:, baseline.location.shape[1] - envelope_bands :]
+    figures = (
+        (baseline.kurtosis, policy.kurtosis_limit),
+        (lines, policy.line_limit),
+        (envelope, policy.envelope_limit),
+    )
+    return any(bool((values > limit).any()) for values, limit in figures)
 
 
 def _covers(summary: BaselineSummary, policy: CommissioningPolicy, times: int) -> bool:

@@ -45,7 +45,11 @@ TEXTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One transition of one alert, as figures; `axis` is the one that carries most of the loss."""
+    """One transition of one alert, as figures.
+
+    Loss and threshold are 0 where the window was not scored: absolute limits judge before there
+    is a baseline.
+    """
 
     id: str
     transition: Transition
@@ -141,7 +145,7 @@ def _sentence(
     fault: str | None,
 ) -> str:
     parts = [f"{observation.key} axis {axis} {TEXTS[incident.transition]}"]
-    if np.isfinite(incident.loss):
+    if incident.threshold:
         parts.append(f"loss {incident.loss:.3g} against a limit of {incident.threshold:.3g}")
     if bands:
         named = ", ".join(_band_text(band) for band in bands)

@@ -92,6 +92,7 @@ class Judge:
         self._bundle = bundle.hash[:16].encode()
         self._features = bundle.features_hash[:16].encode()
         self._edges = bundle.features.edges_hz()[: bundle.features.bands]
+        self._envelope_bands = bundle.features.envelope_bands
         self._prior = charts.prior_of(bundle.calibration, settings.charts)
         self._engine = engine
         self._settings = settings
@@ -277,7 +278,11 @@ class Judge:
         for k in np.flatnonzero(chosen).tolist():
             row = current.rows[k : k + 1]
             current.colds[k], notes = commissioning.advance(
-                row, current.colds[k], current.observations[k], self._settings.commissioning
+                row,
+                current.colds[k],
+                current.observations[k],
+                policy=self._settings.commissioning,
+                envelope_bands=self._envelope_bands,
             )
             if notes:
                 charts.reset(row, self._prior)
@@ -317,8 +322,8 @@ class Judge:
             zone=zones.ZONES[int(row["zone"][0])],
             first_ns=int(row["alert_first_ns"][0]),
             confirmed_ns=int(row["alert_confirmed_ns"][0]),
-            loss=float(batch.scores.loss[current.positions[k]]),
-            threshold=float(reading.threshold[k]),
+            loss=0.0 if detail is None else float(batch.scores.loss[current.positions[k]]),
+            threshold=0.0 if detail is None else float(reading.threshold[k]),
             provisional=bool(row["flags"][0] & PROVISIONAL),
             bundle=self._bundle.decode(),
         )

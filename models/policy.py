@@ -26,14 +26,17 @@ class CommissioningPolicy:
     windows: int = 100
     span_s: float = 900.0
     """A second cadence would learn 100 near copies; a baseline needs this much time as well."""
-    disturbance_limit: float = 1.0
-    """Drift over spread within the commissioning windows; over it, learning goes on."""
-    deadline_factor: int = 3
+    disturbance_limit: float = 1.5
+    """Drift over spread within the commissioning windows; real starts measure 0.4-1.0, starts on a
+    bearing that is failing 1-4. Over it, learning goes on."""
+    deadline_factor: int = 2
     """At so many times `windows` and `span_s` a disturbed sensor gets a provisional baseline."""
-    kurtosis_limit: float = 6.0
-    """Pearson; healthy bearings measure 3-4, impacts of a defect drive it up."""
-    line_limit: float = 0.9
-    """Mean log10 prominence of a fault line (9 dB) at which a new bearing is suspected."""
+    kurtosis_limit: float = 5.5
+    """Pearson; healthy bearings measure 3.0-4.5, impacts of a defect drive it up."""
+    line_limit: float = 1.0
+    """log10 prominence of a fault line (10 dB); healthy bearings measure up to 0.8."""
+    envelope_limit: float = 1.4
+    """Prominence of an envelope band, where no geometry names a line; healthy up to 1.15."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class ConfirmationPolicy:
 
     needed: int = 3
     among: int = 4
-    minimum_s: float = 0.0
+    minimum_s: float = 6.0
     slow_cadence_s: float = 60.0
     slow_windows: int = 2
     clear_windows: int = 20

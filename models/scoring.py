@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from models.rounding import round_significant
 from models.loss import reconstruction_loss
+from models.rounding import round_significant
 from pipelines.normalise import LINES, POWER, normalise
 
 if TYPE_CHECKING:

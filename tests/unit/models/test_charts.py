@@ -90,7 +90,7 @@ def test_rows_do_not_influence_each_other() -> None:
 
 
 def test_the_prior_follows_from_the_calibration() -> None:
-    calibration = Calibration(np.log10(3.0), 0.1, 0.1, 0.3, (1.3, 2.5, 3.5), 6, 1000)
+    calibration = Calibration(np.log10(POLICY.loss_unit), 0.1, 0.1, 0.3, (1.3, 2.5, 3.5), 6, 1000)
     prior = charts.prior_of(calibration, POLICY)
     assert prior.mean == pytest.approx(np.log10(2.0))
 

@@ -213,11 +213,11 @@ def test_a_bearing_bad_on_arrival_is_suspected() -> None:
 
 
 def test_a_disturbed_start_ends_in_a_provisional_baseline_that_is_refined() -> None:
-    stream = [observation(k, louder=min(k, 90) * 0.02) for k in range(160)]
+    stream = [observation(k, louder=min(k, 60) * 0.02) for k in range(160)]
     _, judged = judge_all(detector(QUICK), stream)
     notes = [(k, note) for k, one in enumerate(judged) for note in one.notes]
-    assert notes[0] == (89, "commissioned_provisionally")
-    assert judged[89].provisional
+    assert notes[0] == (59, "commissioned_provisionally")
+    assert judged[59].provisional
     assert "baseline_refined" in [note for _, note in notes]
     assert not judged[-1].provisional
 

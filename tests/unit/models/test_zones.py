@@ -11,7 +11,7 @@ from models import zones
 from models.policy import ConfirmationPolicy
 from models.state import HOT
 
-POLICY = ConfirmationPolicy(needed=3, among=4, clear_windows=5)
+POLICY = ConfirmationPolicy(needed=3, among=4, minimum_s=0.0, clear_windows=5)
 SECOND_NS = 10**9
 NONE = np.zeros(1, np.bool_)
 CALM = zones.Exceedances(NONE, NONE, NONE, NONE, NONE, ~NONE, ~NONE)

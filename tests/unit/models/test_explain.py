@@ -1,0 +1,106 @@
+"""An alert in words and figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models import explain
+from models.alerts import Transition, Zone
+from models.explain import Incident
+from models.policy import ChartPolicy
+from models.scoring import Detail
+from pipelines.normalise import BaselineSummary
+from pipelines.window import SensorKey
+from tests.unit.models.fleet import FEATURES, KEY, healthy, observation
+
+EDGES = FEATURES.edges_hz()[: FEATURES.bands]
+POLICY = ChartPolicy()
+
+
+def detail(departures: dict[tuple[int, int], float], axes: int = 1) -> Detail:
+    """Return the detail of a window whose (axis, band) depart so far; the loss is their square."""
+    summary = BaselineSummary()
+    for one in healthy(10):
+        summary = summary.add(one)
+    values = np.zeros((axes, FEATURES.width))
+    for place, value in departures.items():
+        values[place] = value
+    return Detail(summary.baseline(), (1.0,) * axes, np.zeros((axes, 16)), values, values**2)
+
+
+def incident(transition: Transition = Transition.RAISED, *, provisional: bool = False) -> Incident:
+    return Incident("0123", transition, Zone.WARNING, 1, 2, 5.0, 2.0, provisional, "bundle")
+
+
+def test_an_id_is_that_of_sensor_and_first_exceedance() -> None:
+    assert explain.alert_id(KEY, 1) == explain.alert_id(KEY, 1)
+    others = [explain.alert_id(KEY, 2), explain.alert_id(SensorKey("pump", "x"), 1)]
+    assert explain.alert_id(KEY, 1) not in others
+    assert len(explain.alert_id(KEY, 1)) == 16
+
+
+def test_louder_bands_lead_by_their_share_of_the_loss() -> None:
+    bands = explain.leading_bands(detail({(0, 2): 3.0, (0, 5): 6.0, (0, 7): -9.0}), EDGES)
+    assert [band.low_hz for band in bands] == [EDGES[5][0], EDGES[2][0]]
+    assert [band.departure for band in bands] == [6.0, 3.0]
+
+
+def test_bands_of_the_envelope_are_no_bands_of_the_spectrum() -> None:
+    assert explain.leading_bands(detail({(0, FEATURES.bands): 9.0}), EDGES) == ()
+
+
+def test_the_worst_axis_is_where_loud_bands_carry_the_loss() -> None:
+    assert explain.worst_axis(detail({(0, 1): -9.0, (1, 1): 4.0}, axes=2)) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ([2.0, 0.1, 0.0, 0.1], "BPFO"),
+        ([0.0, 0.1, 1.5, 0.1], "2xBSF"),
+        ([0.0, 0.1, 0.0, 0.1], None),
+        ([0.4, 0.1, 0.0, 0.1], None),
+        (None, None),
+    ],
+)
+def test_the_closest_fault(lines: list[float] | None, fault: str | None) -> None:
+    summary = BaselineSummary()
+    for k in range(30):
+        summary = summary.add(observation(k, lines=[0.0, 0.1, 0.0, 0.1]))
+    window = observation(31, lines=lines)
+    assert explain.closest_fault(window, summary.baseline(), POLICY) == fault
+
+
+def test_without_a_baseline_no_fault_is_named() -> None:
+    assert explain.closest_fault(observation(0, lines=[3.0] * 4), None, POLICY) is None
+
+
+def test_the_sentence_says_where_how_much_and_what() -> None:
+    found = detail({(0, 2): 3.0})
+    bands = explain.leading_bands(found, EDGES)
+    event = explain.tell(
+        incident(provisional=True),
+        observation(3),
+        found,
+        fault="BPFO",
+        bands=bands,
+        baseline="b",
+    )
+    for words in ("pump/drive-end axis x", "loss 5 against a limit of 2", "outer race (BPFO)"):
+        assert words in event.text
+    assert f"{bands[0].low_hz:.0f}-{bands[0].high_hz:.0f} Hz" in event.text
+    assert "provisional" in event.text
+    assert event.bands == bands
+
+
+def test_without_a_line_the_sentence_says_so() -> None:
+    event = explain.tell(incident(), observation(3), detail({}), fault=None, bands=(), baseline="b")
+    assert "no fault line found" in event.text
+
+
+def test_an_alert_by_absolute_limits_alone_has_no_loss_to_tell() -> None:
+    limited = Incident("0123", Transition.RAISED, Zone.WARNING, 1, 2, 0.0, 0.0, False, "bundle")
+    event = explain.tell(limited, observation(3), None, fault=None, bands=(), baseline="")
+    assert "loss" not in event.text
+    assert event.axis == "x"
