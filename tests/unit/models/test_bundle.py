@@ -222,9 +222,9 @@ def unlike_networks(bundle: Bundle) -> dict[str, Any]:
     from onnx import numpy_helper
 
     model = onnx.load_model_from_string((bundle.path / NETWORK_ONNX).read_bytes())
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor) + np.float32(0.01) * (tensor.name == "dense_b")
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(values.dtype), tensor.name))
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name == "dense_b")
+    values = numpy_helper.to_array(bias) + np.float32(0.01)
+    bias.CopyFrom(numpy_helper.from_array(values, bias.name))
     return {"network_onnx": model.SerializeToString()}
 
 
