@@ -7,7 +7,6 @@ away when it comes.
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -30,7 +29,6 @@ CONNECT_S: Final = 10.0
 CLOSE_S: Final = 5.0
 """Time to close one client in peace."""
 
-_log = logging.getLogger("bearingwatch.kafka")
 _REFUSED = (
     kafka_errors.AuthorizationError,
     kafka_errors.KafkaConfigurationError,

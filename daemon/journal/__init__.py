@@ -6,9 +6,11 @@ Contract
 * `restore(partitions)` returns what was last committed for them. It raises `Fatal` for a record
   that a newer version wrote.
 * `commit(entry)` is atomic: all of it or nothing, once. It raises `Unavailable` (nothing was
-  committed, the same entry may be committed again), or `Fenced` (nothing was committed and
-  nothing of it ever will be). After an outcome that cannot be known the journal finds out before
-  it answers.
+  committed, or it is not known yet: the same entry may be committed again, less the partitions
+  that a poll took away meanwhile), or `Fenced` (nothing was committed and nothing of it ever will
+  be). After an outcome that cannot be known the journal finds out before it commits anything else.
+* After `Fenced` every commit is `Fenced` until `restore` is called again. An entry for partitions
+  that were not restored here, or were released, is `Fenced` too.
 * `undelivered()` lists committed alert events of the restored partitions that `mark_delivered`
   has not covered: the caller writes them to the series, then marks them. The mark becomes durable
   with the next commit or with `close`; writing an event to the series twice changes nothing.

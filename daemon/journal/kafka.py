@@ -9,6 +9,7 @@ that the group does not subscribe to, would expire after a quiet week.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +27,6 @@ from daemon.journal.kafka_transactions import (
     OutcomeUnknown,
     TooLarge,
     Transactions,
-    suppressing_world,
 )
 
 if TYPE_CHECKING:
@@ -246,7 +246,8 @@ class KafkaJournal:
     def close(self) -> None:
         """Save the marks where that is possible, and close the connections."""
         if self._transactions.is_open and not self._fenced:
-            with suppressing_world():
+            # Without the marks the events are written once more, which changes nothing.
+            with suppress(Unavailable, Fenced, TooLarge):
                 self._commit(Entry())
         self._transactions.close()
         self._reader.close()

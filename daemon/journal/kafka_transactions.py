@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 from kafka import errors as kafka_errors
@@ -37,24 +36,14 @@ class TooLarge(Exception):
     """The broker refuses a record of the transaction for its size; nothing was committed."""
 
 
-class Message:
-    """One record to send: partition, key, value and headers on a topic."""
+class Message(NamedTuple):
+    """One record to send."""
 
-    __slots__ = ("headers", "key", "partition", "topic", "value")
-
-    def __init__(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes,
-        headers: list[tuple[str, bytes]] | None = None,
-    ) -> None:
-        self.topic = topic
-        self.partition = partition
-        self.key = key
-        self.value = value
-        self.headers = headers
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]] | None = None
 
 
 class Transactions:
@@ -229,8 +218,3 @@ class _Attempt:
         """Whether a record, or a batch of them, is over what the broker takes."""
         failures = [f.exception for f in self._futures if f.is_done and f.failed()]
         return any(isinstance(error, _TOO_LARGE) for error in [cause, *failures])
-
-
-def suppressing_world() -> suppress:
-    """Return a context in which a service that is away does not matter."""
-    return suppress(Unavailable, Fenced, StartError, OutcomeUnknown, TooLarge)

@@ -1,5 +1,6 @@
 """What only Kafka can do to a source."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,15 @@ def test_starting_without_a_broker_ends_in_time() -> None:
     with pytest.raises(Unavailable, match="away"), started(settings):
         pass
     assert time.monotonic() - began < 5.0
+
+
+def test_starts_that_fail_leave_no_threads_behind() -> None:
+    settings = kafka_settings("127.0.0.1:1", request_timeout_s=0.5)
+    before = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(Unavailable), started(settings):
+            pass
+    assert threading.active_count() <= before
 
 
 def test_a_gap_in_the_log_is_counted_and_leapt_over(kafka_server: KafkaServer) -> None:
