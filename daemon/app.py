@@ -71,7 +71,7 @@ def build(
     progress = Progress(clock.monotonic, settings.http.stalled_after_s)
     supervisor = Supervisor(clock.monotonic)
     model = open_model(settings.model.bundle, settings.model.engine, settings.model.threads)
-    parts = build_parts(settings, model)
+    parts = build_parts(settings, model, build_source(settings))
     counts = SourceCounts(parts.source, metrics)
 
     def each_round() -> None:
@@ -144,12 +144,7 @@ def build_offline(
     clock = REAL_CLOCK
     model = open_model(settings.model.bundle, settings.model.engine, settings.model.threads)
     source = WindowSource(windows, batch=settings.loop.batch_windows)
-    parts = Parts(
-        source=source,
-        series=build_series(settings),
-        journal=build_journal(settings, source),
-        judge=build_judging(settings, model, machines),
-    )
+    parts = build_parts(settings, model, source, machines)
     report = Report(Metrics(), Progress(clock.monotonic), watch=watch)
     return Process(parts, policy_of(settings), report, drain_s=settings.loop.drain_s)
 
@@ -157,14 +152,17 @@ def build_offline(
 # ---- the loop's parts -------------------------------------------------------------------------
 
 
-def build_parts(settings: Settings, model: Model) -> Parts:
-    """Return source, series, journal and judge as the settings choose them."""
-    source = build_source(settings)
+def build_parts(
+    settings: Settings, model: Model, source: Source, machines: Machines | None = None
+) -> Parts:
+    """Return the parts around `source` as the settings choose them."""
+    machines = machines or load_machines(settings.assets)
     return Parts(
         source=source,
         series=build_series(settings),
         journal=build_journal(settings, source),
-        judge=build_judging(settings, model),
+        judge=build_judging(settings, model, machines),
+        declared_cadence_s=machines.cadence_s,
     )
 
 

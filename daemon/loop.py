@@ -45,7 +45,7 @@ class Policy:
     vibration_every: int = 10
     backoff: Backoff = field(default=Backoff(0.5, 30.0))
     silent_after_cadences: float = 5.0
-    survey_every_s: float = 1.0
+    survey_every_s: float = 5.0
     """How often lag and silent sensors are looked at."""
 
 
@@ -66,6 +66,8 @@ class Parts:
     series: Series
     journal: Journal
     judge: Judge
+    declared_cadence_s: Callable[[SensorKey], float | None] = lambda _: None
+    """Time between a sensor's windows as its owner declared it, else what was seen counts."""
 
 
 class Loop:
@@ -130,12 +132,19 @@ class Loop:
     def _ask(self) -> None:
         """Poll where there is nothing to do, or nothing that can be done yet."""
         if self._patience.waiting:
-            left_s = self._patience.left_s(self._clock.monotonic())
-            self._clock.sleep(min(left_s, self._policy.poll_timeout_s))
-            self._take(self._parts.source.poll(0.0))
+            self._poll_and_wait()
         elif not self._queue and not self._busy and not self._unrestored:
             self._take(self._parts.source.poll(self._policy.poll_timeout_s))
         self._survey()
+
+    def _poll_and_wait(self) -> None:
+        """Poll for as long as there is to wait; a source that answers sooner is slept after."""
+        now = self._clock.monotonic()
+        wait_s = min(self._patience.left_s(now), self._policy.poll_timeout_s)
+        self._take(self._parts.source.poll(wait_s))
+        rest_s = now + wait_s - self._clock.monotonic()
+        if rest_s > 0:
+            self._clock.sleep(rest_s)
 
     def _work(self) -> None:
         try:
@@ -348,7 +357,8 @@ class Loop:
         self._report.surveyed(lag, self._silence.silent)
 
     def _cadence_s(self, key: SensorKey) -> float:
-        return float(self._holdings.states[key].row["cadence_s"])
+        declared = self._parts.declared_cadence_s(key)
+        return declared or float(self._holdings.states[key].row["cadence_s"])
 
 
 def _named(records: Sequence[Record]) -> str:

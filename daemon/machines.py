@@ -33,6 +33,10 @@ class Machines:
         self.machine = lru_cache(maxsize=65_536)(self._machine)
         self.limits = lru_cache(maxsize=65_536)(self._limits)
 
+    def cadence_s(self, key: SensorKey) -> float | None:
+        """Return the time between a sensor's windows, where it was declared."""
+        return self.assets.lookup(*key).cadence_s
+
     def _machine(self, key: SensorKey) -> KnownMachine | None:
         info = self.assets.lookup(*key)
         return KnownMachine(info.bearing, info.rated_rpm) if info.rules else None

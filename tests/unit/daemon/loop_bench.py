@@ -269,6 +269,7 @@ class Bench:
         kept: Kept | None = None,
         watch: Callable[[Judged], None] | None = None,
         batch_windows: int = 256,
+        cadence_s: float | None = None,
     ) -> None:
         self.source = source or MemorySource()
         self.series = FailingSeries()
@@ -277,8 +278,13 @@ class Bench:
         self.clock = StubClock()
         self.metrics = Metrics()
         self.progress = Progress(self.clock.monotonic)
-        policy = Policy(batch_windows=batch_windows, backoff=Backoff(1.0, 8.0), vibration_every=2)
-        parts = Parts(self.source, self.series, self.journal, self.judge)
+        policy = Policy(
+            batch_windows=batch_windows,
+            backoff=Backoff(1.0, 8.0),
+            vibration_every=2,
+            survey_every_s=1.0,
+        )
+        parts = Parts(self.source, self.series, self.journal, self.judge, lambda _: cadence_s)
         report = Report(self.metrics, self.progress, watch=watch)
         self.loop = Loop(parts, policy, self.clock.bundle(), report)
 

@@ -301,6 +301,19 @@ def test_a_silent_sensor_is_told_once_and_heard_again() -> None:
     assert bench.metric("bearingwatch_health_events_total", event="heard_again") == 1
 
 
+def test_a_declared_cadence_goes_before_what_was_seen() -> None:
+    bench = Bench(cadence_s=3.0)
+    bench.feed(window(0), window(1))
+    for _ in range(14):
+        bench.steps(1)
+        bench.clock.now += 1.0
+    assert bench.metric("bearingwatch_health_events_total", event="fell_silent") == 0
+    for _ in range(4):
+        bench.steps(1)
+        bench.clock.now += 1.0
+    assert bench.metric("bearingwatch_health_events_total", event="fell_silent") == 1
+
+
 def test_silence_does_not_count_while_a_service_is_away() -> None:
     bench = Bench()
     bench.feed(window(0))
