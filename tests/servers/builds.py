@@ -45,7 +45,7 @@ def _build_kafka(build: Build) -> None:
             "-B",
             "-q",
             "-f",
-            HERE / "kafka" / "pom.xml",
+            HERE / "kafka_maven" / "pom.xml",
             "dependency:copy-dependencies",
             f"-DoutputDirectory={build.directory / 'libs'}",
             "-DincludeScope=runtime",
@@ -56,7 +56,7 @@ def _build_kafka(build: Build) -> None:
 
 
 def _build_influxdb(build: Build) -> None:
-    module = HERE / "influxdb"
+    module = HERE / "influxdb_go"
     binaries = build.directory / "bin"
     # InfluxData's own pkg-config builds the Rust part of Flux on the way; the real one is below it.
     build.run(["go", "build", "-o", binaries / "pkg-config", _PKG_CONFIG], cwd=module, env={})
