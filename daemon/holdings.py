@@ -77,4 +77,5 @@ def _decoded(key: SensorKey, record: StateRecord) -> SensorState:
     try:
         return decode_state(record.hot, record.cold)
     except StateError as error:
-        raise Fatal(f"state of {key}: {error}") from error
+        # Without the cause: a newer version's state is no defect, and the message says it all.
+        raise Fatal(f"state of {key}: {error}") from None

@@ -1,7 +1,7 @@
 """`score` and the daemon through Kafka say the same, at any batch size, as text."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ def score(recordings: Path, batch: int) -> list[Line]:
         return sorted(scored_rows(csv.DictReader(file)))
 
 
-def scored_rows(rows: csv.DictReader[str]) -> Iterator[Line]:
+def scored_rows(rows: Iterable[dict[str, str]]) -> Iterator[Line]:
     columns = ("asset", "sensor", "time", "loss", "threshold", "zone")
     for row in rows:
         asset, sensor, time, loss, threshold, zone = (row[column] for column in columns)
