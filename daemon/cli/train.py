@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     help="Add so many healthy simulated sensors.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--epochs", type=click.IntRange(1), default=60, show_default=True, help="At most.")
+@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True, help="At most.")
 @click.option(
     "--patience",
     type=click.IntRange(1),
-    default=10,
+    default=8,
     show_default=True,
     help="Epochs without improvement before training ends.",
 )

@@ -69,7 +69,7 @@ def test_the_environment_comes_first(bare_machine: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     ("version", "file"),
-    [(KAFKA_VERSION, "kafka/pom.xml"), (INFLUXDB_VERSION, "influxdb/go.mod")],
+    [(KAFKA_VERSION, "kafka_maven/pom.xml"), (INFLUXDB_VERSION, "influxdb_go/go.mod")],
 )
 def test_the_version_in_the_cache_is_the_one_that_is_fetched(version: str, file: str) -> None:
     assert version in (HERE / file).read_text(encoding="utf-8")
