@@ -152,7 +152,7 @@ class Judge:
                 later = batch.positions[current.observations[k].key][current.number :]
                 tasks.extend(_tasks(batch, later, cold))
         if tasks:
-            score(self._engine, tasks, batch.scores, self._settings.charts)
+            score(self._engine, tasks, batch.scores, self._settings.charts, len(self._edges))
 
     def _known(self, current: Round) -> Bools:
         known: Bools = current.rows["features"] == self._features

@@ -45,6 +45,8 @@ class ChartPolicy:
 
     loss_unit: float = 2.0
     """The loss at which all bands are 1.4 robust standard deviations too loud; see `charted`."""
+    gain_allowance: float = 0.15
+    """A common rise of all bands up to this (decades of power; 19 % of RMS) is load, not damage."""
     anchored_sigmas: float = 7.0
     adaptive_sigmas: float = 3.5
     line_sigmas: float = 4.0
