@@ -1,0 +1,128 @@
+"""Each part of the loop alone, on windows of the same topic: microseconds a window."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from daemon.app import build_judging, build_series, policy_of
+from daemon.batch import Judged, judged
+from daemon.intake import sort_records
+from daemon.journal.kafka import KafkaJournal
+from daemon.judging import open_model
+from daemon.sources.kafka import KafkaSource
+from models.state import decode_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from daemon.settings import Settings
+    from daemon.sources import Record
+    from models.state import SensorState
+    from pipelines.window import SensorKey
+
+SAMPLE: Final = 16
+"""Batches that the parts behind `consume` are measured on."""
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds and windows per part."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    windows: dict[str, int] = field(default_factory=dict)
+
+    def run(self, part: str, windows: int, action: Callable[[], Any]) -> Any:
+        """Time one call."""
+        began = time.perf_counter()
+        result = action()
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - began
+        self.windows[part] = self.windows.get(part, 0) + windows
+        return result
+
+    def microseconds(self) -> dict[str, float]:
+        """Return what each part costs a window."""
+        return {part: 1e6 * spent / self.windows[part] for part, spent in self.seconds.items()}
+
+
+def measure_parts(settings: Settings, windows: int) -> dict[str, float]:
+    """Measure all parts one after the other; `settings` name a group of their own."""
+    watch = Stopwatch()
+    source = KafkaSource(settings.kafka, settings.instance)
+    journal = KafkaJournal(settings.kafka, settings.instance, source.group_metadata)
+    series = build_series(settings)
+    for part in (journal, series, source):
+        part.start()
+    try:
+        states, homes = _join(source, journal)
+        size = settings.loop.batch_windows
+        kept = _consume(watch, source, windows, SAMPLE * size)
+        batches = [kept[first : first + size] for first in range(0, len(kept), size)]
+        done = [*_judge(watch, settings, batches, states, homes)]
+        for one in done:
+            count = len(one.judgements)
+            watch.run("write", count, partial(series.write, one.points))
+        for one in done:
+            count = len(one.judgements)
+            source.poll(0.0)
+            watch.run("commit", count, partial(journal.commit, one.entry))
+    finally:
+        for part in (source, series, journal):
+            part.close()
+    return watch.microseconds()
+
+
+def _join(
+    source: KafkaSource, journal: KafkaJournal
+) -> tuple[dict[SensorKey, SensorState], dict[SensorKey, int]]:
+    states: dict[SensorKey, SensorState] = {}
+    homes: dict[SensorKey, int] = {}
+    assigned: frozenset[int] = frozenset()
+    while not assigned:
+        assigned = source.poll(0.5).assigned
+    for partition, restored in journal.restore(assigned).items():
+        for key, record in restored.states.items():
+            states[key] = decode_state(record.hot, record.cold)
+            homes[key] = partition
+    return states, homes
+
+
+def _consume(watch: Stopwatch, source: KafkaSource, windows: int, keep: int) -> list[Record]:
+    """Read everything; the clock starts with the first records, as it does for the process."""
+    kept: list[Record] = []
+    while not kept:
+        kept += source.poll(0.5).records
+    seen = len(kept)
+    began = time.perf_counter()
+    while seen < windows:
+        records = source.poll(0.5).records
+        seen += len(records)
+        kept += records[: max(0, keep - len(kept))]
+    watch.seconds["consume"] = time.perf_counter() - began
+    watch.windows["consume"] = windows
+    return kept
+
+
+def _judge(
+    watch: Stopwatch,
+    settings: Settings,
+    batches: Sequence[Sequence[Record]],
+    states: dict[SensorKey, SensorState],
+    homes: dict[SensorKey, int],
+) -> Iterator[Judged]:
+    told, policy = settings.model, policy_of(settings)
+    judging = build_judging(settings, open_model(told.bundle, told.engine, told.threads))
+    for records in batches:
+        count = len(records)
+        sort = partial(
+            sort_records, records, limits=policy.limits, check=judging.check, home_of=homes.get
+        )
+        sorted_ = watch.run("decode", count, sort)
+        seen = watch.run("extract", count, partial(judging.extract, sorted_.windows))
+        outcome = watch.run("judge", count, partial(judging.judge, states, seen))
+        put = partial(judged, sorted_, states, outcome, records, policy.vibration_every)
+        one = watch.run("entry", count, put)
+        states.update(one.states)
+        yield one
