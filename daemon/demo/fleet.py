@@ -26,7 +26,7 @@ class Plan:
     degrading: int = 4
     rounds: int = 600
     cadence_s: float = 600.0
-    window_s: float = 0.25
+    window_s: float = 0.5
     show_s: float = SHOW_S
     """0 shows the rounds as fast as they are judged."""
 
