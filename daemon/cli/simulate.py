@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--machines", default=6, show_default=True, type=click.IntRange(1))
 @click.option(
-    "--sensors", default=3, show_default=True, type=click.IntRange(1), help="Per machine."
+    "--sensors",
+    "sensors_per_machine",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Per machine.",
 )
 @click.option(
     "--degrading",
@@ -42,19 +47,11 @@ if TYPE_CHECKING:
     help="Windows of each sensor.",
 )
 @click.option("--cadence-s", default=600.0, show_default=True, help="Time between two windows.")
-@click.option("--window-s", default=1.0, show_default=True, help="Length of one window.")
+@click.option(
+    "--window-s", "duration_s", default=1.0, show_default=True, help="Length of one window."
+)
 @click.option("--sample-rate-hz", default=20_480.0, show_default=True)
-def command(
-    out: Path,
-    seed: int,
-    machines: int,
-    sensors: int,
-    degrading: int,
-    windows: int,
-    cadence_s: float,
-    window_s: float,
-    sample_rate_hz: float,
-) -> None:
+def command(out: Path, **wanted: Any) -> None:
     """Write recordings of a simulated fleet into the new folder OUT.
 
     One .npz file per sensor, and `truth.csv`: which bearing fails how, the first damaged window
@@ -69,25 +66,12 @@ def command(
 
     if out.exists() and any(out.iterdir()):
         raise SettingsError(f"{out}: is not empty; choose another folder")
-    if degrading > machines:
-        raise SettingsError(
-            f"--degrading {degrading} of --machines {machines}: at most all of them"
-        )
-    fleet = Fleet(
-        random_fleet(
-            seed,
-            machines=machines,
-            sensors_per_machine=sensors,
-            degrading=degrading,
-            windows=windows,
-            cadence_s=cadence_s,
-            duration_s=window_s,
-            sample_rate_hz=sample_rate_hz,
-        )
-    )
+    if wanted["degrading"] > wanted["machines"]:
+        raise SettingsError("--degrading: at most one bearing of each of the --machines can fail")
+    fleet = Fleet(random_fleet(**wanted))
     out.mkdir(parents=True, exist_ok=True)
     _write_truth(fleet, out / "truth.csv")
-    with progress("windows written", windows * len(fleet.keys)) as advance:
+    with progress("windows written", fleet.spec.windows * len(fleet.keys)) as advance:
         for key in fleet.keys:
             write_sensor(fleet, key, out / f"{key.asset}.{key.sensor}.npz", advance)
     click.echo(f"{len(fleet.keys)} recordings and truth.csv are in {out}")

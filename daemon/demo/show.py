@@ -83,8 +83,8 @@ def closing(outcome: Outcome, spec: FleetSpec) -> Iterator[str]:
         yield f"false alert: {event.asset}/{event.sensor} at {clock(event.time_ns)}: {event.text}"
     if outcome.echoes:
         yield (
-            f"{len(outcome.echoes)} more alerts on neighbours along the shaft of a failing bearing, "
-            "which feel it too"
+            f"{len(outcome.echoes)} more alerts on neighbours of a failing bearing, "
+            "which feel it along the shaft"
         )
     sensors = sum(len(machine.sensors) for machine in spec.machines)
     yield (

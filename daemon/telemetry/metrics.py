@@ -5,6 +5,7 @@ Asset and sensor are never labels; `docs/metrics.md` explains each metric, and a
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import (
@@ -53,114 +54,91 @@ class Metrics:
     def __init__(self) -> None:
         # A second series per counter that says when the process began; `process_built` does too.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        registry = self.registry = CollectorRegistry()
-        self.windows = Counter(
-            "bearingwatch_windows_total",
-            "Windows committed, by what became of them",
-            ["verdict"],
-            registry=registry,
+        self.registry = CollectorRegistry()
+        self._count_work()
+        self._count_trouble()
+        self._measure()
+        self.build = Info(
+            "bearingwatch_build",
+            "Version, bundle and engine of this process",
+            registry=self.registry,
         )
-        self.dead_letters = Counter(
+        self._show_zeros()
+
+    def _count_work(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        self.windows = counter(
+            "bearingwatch_windows_total", "Windows committed, by what became of them", ["verdict"]
+        )
+        self.dead_letters = counter(
             "bearingwatch_dead_letters_total",
             "Records that could not be judged, by reason",
             ["reason"],
-            registry=registry,
         )
-        self.alert_events = Counter(
-            "bearingwatch_alert_events_total",
-            "Alert events committed",
-            ["transition", "zone"],
-            registry=registry,
+        self.alert_events = counter(
+            "bearingwatch_alert_events_total", "Alert events committed", ["transition", "zone"]
         )
-        self.health_events = Counter(
-            "bearingwatch_health_events_total",
-            "Health events of sensors",
-            ["event"],
-            registry=registry,
+        self.health_events = counter(
+            "bearingwatch_health_events_total", "Health events of sensors", ["event"]
         )
-        self.stage_seconds = Counter(
-            "bearingwatch_stage_seconds_total",
-            "Time spent in each stage of the loop",
-            ["stage"],
-            registry=registry,
+        self.stage_seconds = counter(
+            "bearingwatch_stage_seconds_total", "Time spent in each stage of the loop", ["stage"]
         )
         self.batch_windows = Histogram(
             "bearingwatch_batch_records",
             "Records in a committed batch",
             buckets=_BATCH_BUCKETS,
-            registry=registry,
+            registry=self.registry,
         )
-        self.service_failures = Counter(
-            "bearingwatch_service_failures_total",
-            "Calls that found a service away",
-            ["service"],
-            registry=registry,
+
+    def _count_trouble(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        self.service_failures = counter(
+            "bearingwatch_service_failures_total", "Calls that found a service away", ["service"]
         )
-        self.points_refused = Counter(
-            "bearingwatch_refused_points_total",
-            "Points that the series refused for good",
-            registry=registry,
+        self.points_refused = counter(
+            "bearingwatch_refused_points_total", "Points that the series refused for good"
         )
-        self.fenced = Counter(
+        self.fenced = counter(
             "bearingwatch_fenced_batches_total",
             "Batches dropped because the partitions or the identity had another owner",
-            registry=registry,
         )
-        self.paused = Gauge(
-            "bearingwatch_paused_sources",
-            "Sources held back because a service is away, 0 or 1",
-            registry=registry,
-        )
-        self.partitions_assigned = Gauge(
-            "bearingwatch_assigned_partitions",
-            "Partitions that the source gave us",
-            registry=registry,
-        )
-        self.partitions_restored = Gauge(
-            "bearingwatch_restored_partitions",
-            "Assigned partitions whose state is restored",
-            registry=registry,
-        )
-        self.sensors = Gauge(
-            "bearingwatch_known_sensors", "Sensors with a state here", registry=registry
-        )
-        self.sensors_silent = Gauge(
-            "bearingwatch_silent_sensors",
-            "Sensors that sent nothing for several of their cadences",
-            registry=registry,
-        )
-        self.lag_records = Gauge(
-            "bearingwatch_lag_records", "Records that wait in our partitions", registry=registry
-        )
-        self.window_age = Gauge(
-            "bearingwatch_window_age_seconds",
-            "Age of the newest committed record when it was committed",
-            registry=registry,
-        )
-        self.last_commit = Gauge(
-            "bearingwatch_last_commit_timestamp_seconds",
-            "When the last batch was committed",
-            registry=registry,
-        )
-        self.lost_records = Counter(
+        self.lost_records = counter(
             "bearingwatch_lost_records_total",
             "Records that retention removed before they were read",
-            registry=registry,
         )
-        self.source_stalls = Counter(
+        self.source_stalls = counter(
             "bearingwatch_source_stalls_total",
             "Times that records waited and none came for a minute",
-            registry=registry,
         )
-        self.lines_suppressed = Counter(
+        self.lines_suppressed = counter(
             "bearingwatch_suppressed_log_lines_total",
             "Log lines left out because they repeated an earlier one",
-            registry=registry,
         )
-        self.build = Info(
-            "bearingwatch_build", "Version, bundle and engine of this process", registry=registry
+
+    def _measure(self) -> None:
+        gauge = partial(Gauge, registry=self.registry)
+        self.paused = gauge(
+            "bearingwatch_paused_sources", "Sources held back because a service is away, 0 or 1"
         )
-        self._show_zeros()
+        self.partitions_assigned = gauge(
+            "bearingwatch_assigned_partitions", "Partitions that the source gave us"
+        )
+        self.partitions_restored = gauge(
+            "bearingwatch_restored_partitions", "Assigned partitions whose state is restored"
+        )
+        self.sensors = gauge("bearingwatch_known_sensors", "Sensors with a state here")
+        self.sensors_silent = gauge(
+            "bearingwatch_silent_sensors", "Sensors that sent nothing for several of their cadences"
+        )
+        self.lag_records = gauge("bearingwatch_lag_records", "Records that wait in our partitions")
+        self.window_age = gauge(
+            "bearingwatch_window_age_seconds",
+            "Age of the newest committed record when it was committed",
+        )
+        self.last_commit = gauge(
+            "bearingwatch_last_commit_timestamp_seconds", "When the last batch was committed"
+        )
 
     def _show_zeros(self) -> None:
         """Make every label value exist from the start, so that rates see the first increase."""
