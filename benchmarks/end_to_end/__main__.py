@@ -14,7 +14,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from benchmarks.end_to_end.plant import (
     state_messages,
     window_messages,
 )
-from daemon.settings import Settings, load_settings
+from daemon.settings import load_settings
 from tests.plant.process import running
 from tests.plant.site import QUICK, Site, Tables, new_site
 from tests.servers import plan
@@ -54,6 +53,7 @@ class Run:
     windows_per_s: float
     started_s: float
     stages_us: dict[str, float]
+    cpu_us: float
     peak_mib: float
 
 
@@ -95,6 +95,7 @@ def settings_file(site: Site, group: str) -> Path:
     """Write settings that are the product's own but for the addresses."""
     quiet: Tables = {
         "kafka": {"group": group},
+        "influxdb": {"bucket": group},
         "http": {"enabled": False},
         "log": {"level": "warning"},
     }
@@ -142,7 +143,8 @@ def measure(site: Site, settings: Path) -> Run:
         for stage, total in last["stages"].items()
     }
     stages["consume"] = 1e6 * spent / windows - sum(stages.values())
-    return Run(windows / spent, started_s, stages, peak_mib)
+    cpu_us = 1e6 * (last["cpu"] - first["cpu"]) / windows
+    return Run(windows / spent, started_s, stages, cpu_us, peak_mib)
 
 
 def peak_of(pid: int) -> float:
@@ -160,8 +162,10 @@ def measure_alone(
 ) -> dict[str, float]:
     """Measure the parts on the same topic, with the states as they were before the run."""
     append(site, site.topic_settings().state_topic, state_messages(templates, sensors))
-    settings: Settings = load_settings(settings_file(site, f"{site.name}-{uuid.uuid4().hex[:4]}"))
-    return measure_parts(settings, windows)
+    other = f"{site.name}-alone"
+    with site.influxdb_client() as client:  # new series cost more than points of known ones
+        client.buckets_api().create_bucket(bucket_name=other, org=site.influxdb.org)
+    return measure_parts(load_settings(settings_file(site, other)), windows)
 
 
 def measure_obvious(site: Site) -> float:
@@ -206,6 +210,8 @@ def show(runs: list[Run], parts: list[dict[str, float]], obvious: float) -> None
         print(f"{stage:10}{inside:20.1f}{alone[stage]:12.1f}")
     print(f"{'entry':10}{'(in consume)':>20}{alone['entry']:12.1f}")
     print(f"{'sum':10}{1e6 / rate:20.1f}{sum(alone.values()):12.1f}")
+    cpu, cpu_alone = median(run.cpu_us for run in runs), median(one["cpu"] for one in parts)
+    print(f"{'processor':10}{cpu:20.1f}{cpu_alone:12.1f}")
     print(f"windows/s: {rate:.0f} (median of {', '.join(f'{one:.0f}' for one in rates)})")
     share, peak = rate / allowed, max(run.peak_mib for run in runs)
     print(f"share of what the parts allow ({allowed:.0f}/s): {verdict(share, GOAL_SHARE, '.0%')}")

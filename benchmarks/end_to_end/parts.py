@@ -29,22 +29,30 @@ SAMPLE: Final = 16
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Seconds and windows per part."""
+    """Seconds, of the wall and of the processor, and windows per part."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    cpu: dict[str, float] = field(default_factory=dict)
     windows: dict[str, int] = field(default_factory=dict)
 
     def run(self, part: str, windows: int, action: Callable[[], Any]) -> Any:
         """Time one call."""
-        began = time.perf_counter()
+        began, began_cpu = time.perf_counter(), time.process_time()
         result = action()
-        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - began
-        self.windows[part] = self.windows.get(part, 0) + windows
+        self.add(part, windows, time.perf_counter() - began, time.process_time() - began_cpu)
         return result
 
+    def add(self, part: str, windows: int, seconds: float, cpu: float) -> None:
+        """Add what was measured otherwise."""
+        self.seconds[part] = self.seconds.get(part, 0.0) + seconds
+        self.cpu[part] = self.cpu.get(part, 0.0) + cpu
+        self.windows[part] = self.windows.get(part, 0) + windows
+
     def microseconds(self) -> dict[str, float]:
-        """Return what each part costs a window."""
-        return {part: 1e6 * spent / self.windows[part] for part, spent in self.seconds.items()}
+        """Return what each part costs a window; `cpu` is the processor's time of all parts."""
+        costs = {part: 1e6 * spent / self.windows[part] for part, spent in self.seconds.items()}
+        cpu = sum(1e6 * spent / self.windows[part] for part, spent in self.cpu.items())
+        return {**costs, "cpu": cpu}
 
 
 def measure_parts(settings: Settings, windows: int) -> dict[str, float]:
@@ -94,14 +102,14 @@ def _consume(watch: Stopwatch, source: KafkaSource, windows: int, keep: int) -> 
     kept: list[Record] = []
     while not kept:
         kept += source.poll(0.5).records
-    seen = len(kept)
-    began = time.perf_counter()
+    seen = first = len(kept)
+    began, began_cpu = time.perf_counter(), time.process_time()
     while seen < windows:
         records = source.poll(0.5).records
         seen += len(records)
         kept += records[: max(0, keep - len(kept))]
-    watch.seconds["consume"] = time.perf_counter() - began
-    watch.windows["consume"] = windows
+    spent, cpu = time.perf_counter() - began, time.process_time() - began_cpu
+    watch.add("consume", windows - first, spent, cpu)
     return kept
 
 

@@ -107,6 +107,7 @@ def tell(facts: Path) -> None:
             scored=len(judged.points.losses),
             dead_letters=len(judged.entry.dead_letters),
             stages=stages(self),
+            cpu=time.process_time(),
         )
 
     setattr(Report, "restored", on_restored)  # noqa: B010
