@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.judgement import Note
 from models.state import COMMISSIONED, PROVISIONAL, REBASELINING, SUSPICIOUS, Cold
 from pipelines.normalise import LINES, BaselineSummary
 
@@ -32,7 +33,7 @@ def advance(
     *,
     policy: CommissioningPolicy,
     envelope_bands: int,
-) -> tuple[Cold, tuple[str, ...]]:
+) -> tuple[Cold, tuple[Note, ...]]:
     """Take one normal window in; return the new cold state, and notes when a baseline came of it.
 
     `row` is the hot record, shape (1,), whose flags are set in place. A provisional baseline goes
@@ -53,11 +54,11 @@ def advance(
     return cold, _notes(refined=refined, disturbed=reached.disturbed, doubtful=doubtful)
 
 
-def _notes(*, refined: bool, disturbed: bool, doubtful: bool) -> tuple[str, ...]:
+def _notes(*, refined: bool, disturbed: bool, doubtful: bool) -> tuple[Note, ...]:
     if refined:
-        return ("baseline_refined",)
-    how = "commissioned_provisionally" if disturbed else "commissioned"
-    return (how, "commissioned_with_suspicion") if doubtful else (how,)
+        return (Note.BASELINE_REFINED,)
+    how = Note.COMMISSIONED_PROVISIONALLY if disturbed else Note.COMMISSIONED
+    return (how, Note.COMMISSIONED_WITH_SUSPICION) if doubtful else (how,)
 
 
 def learn(cold: Cold, observation: Observation) -> Cold:

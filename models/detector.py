@@ -19,7 +19,7 @@ import msgspec
 
 from models.alerts import Zone
 from models.commissioning import restart
-from models.judgement import Judgement, Status, Verdict
+from models.judgement import Judgement, Note, Status, Verdict
 from models.judging import LEARNING_FLAGS, Judge
 from models.linking import OpenAlerts
 from models.policy import DetectorSettings, Limits
@@ -36,7 +36,16 @@ if TYPE_CHECKING:
     from pipelines.features import Observation
     from pipelines.window import SensorKey
 
-__all__ = ["Detector", "DetectorSettings", "Judgement", "Limits", "Status", "Verdict", "rebaseline"]
+__all__ = [
+    "Detector",
+    "DetectorSettings",
+    "Judgement",
+    "Limits",
+    "Note",
+    "Status",
+    "Verdict",
+    "rebaseline",
+]
 
 
 def no_limits(_key: SensorKey) -> Limits | None:

@@ -33,6 +33,23 @@ class Verdict(StrEnum):
     HELD = "held"
 
 
+class Note(StrEnum):
+    """Health events, in the past tense or the course they set."""
+
+    COMMISSIONED = "commissioned"
+    COMMISSIONED_PROVISIONALLY = "commissioned_provisionally"
+    COMMISSIONED_WITH_SUSPICION = "commissioned_with_suspicion"
+    BASELINE_REFINED = "baseline_refined"
+    BUNDLE_CHANGED = "bundle_changed"
+    OTHER_FEATURES = "recommissioning_for_other_features"
+    OTHER_SIGNAL = "recommissioning_for_other_signal"
+    QUIETER = "quieter_than_baseline"
+    STOPPED = "stopped"
+    STARTED = "started"
+    SENSOR_FAULT_BEGAN = "sensor_fault_began"
+    SENSOR_FAULT_ENDED = "sensor_fault_ended"
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What is thought of one window; one per observation, in the order they were given.
@@ -59,5 +76,4 @@ class Judgement:
     provisional: bool
     suspicious: bool
     events: tuple[AlertEvent, ...]
-    notes: tuple[str, ...] = ()
-    """Health events in the past tense, such as `commissioned`, `quieter_than_baseline`."""
+    notes: tuple[Note, ...] = ()

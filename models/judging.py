@@ -18,7 +18,7 @@ import numpy as np
 
 from models import charts, commissioning, explain, gates, zones
 from models.columns import Columns
-from models.judgement import Verdict
+from models.judgement import Note, Verdict
 from models.linking import OpenAlert
 from models.rounds import Round, alike
 from models.scoring import Task, score
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
     Rows = np.ndarray[Any, Any]
 
 LEARNING_FLAGS: Final = COMMISSIONED | PROVISIONAL | SUSPICIOUS | REBASELINING | QUIETER
-
-BUNDLE_CHANGED: Final = "bundle_changed"
 
 VERDICTS: Final = (
     Verdict.SCORED,
@@ -119,7 +117,7 @@ class Judge:
         for k in np.flatnonzero(strange & current.active).tolist():
             row = rows[k : k + 1]
             reason = self._reason(row, alike=bool(current.alike[k]))
-            if reason != BUNDLE_CHANGED:
+            if reason != Note.BUNDLE_CHANGED:
                 current.colds[k] = commissioning.restart(current.colds[k])
                 row["flags"] &= ~np.uint32(LEARNING_FLAGS)
             if row["index"][0]:
@@ -127,10 +125,10 @@ class Judge:
             row["bundle"], row["features"] = self._bundle, self._features
             charts.reset(row, self._prior)
 
-    def _reason(self, row: Rows, *, alike: bool) -> str:
+    def _reason(self, row: Rows, *, alike: bool) -> Note:
         if row["features"][0] != self._features:
-            return "recommissioning_for_other_features"
-        return BUNDLE_CHANGED if alike else "recommissioning_for_other_signal"
+            return Note.OTHER_FEATURES
+        return Note.BUNDLE_CHANGED if alike else Note.OTHER_SIGNAL
 
     def _tick(self, current: Round) -> None:
         """Count the window and follow the sensor's cadence."""
@@ -183,10 +181,10 @@ class Judge:
         was = current.rows["flags"]
         was_faulty, was_stopped = (was & FAULTY) != 0, (was & STOPPED) != 0
         known = current.active & ~faulty
-        current.note(faulty & ~was_faulty, "sensor_fault_began")
-        current.note(known & was_faulty, "sensor_fault_ended")
-        current.note(stopped & ~was_stopped, "stopped")
-        current.note(known & ~stopped & was_stopped, "started")
+        current.note(faulty & ~was_faulty, Note.SENSOR_FAULT_BEGAN)
+        current.note(known & was_faulty, Note.SENSOR_FAULT_ENDED)
+        current.note(stopped & ~was_stopped, Note.STOPPED)
+        current.note(known & ~stopped & was_stopped, Note.STARTED)
         current.flag(FAULTY, faulty)
         current.flag(STOPPED, stopped | (was_stopped & faulty))
 
@@ -220,7 +218,7 @@ class Judge:
         healthy = seen & ~over.any & ~quieter & (rows["zone"] == zones.NORMAL)
         charts.learn(rows, value[chosen], healthy, self._settings.charts)
         turned = charts.turn_quieter(rows, seen, quieter, self._settings.charts)
-        current.note(_spread(turned, chosen, len(change)), "quieter_than_baseline")
+        current.note(_spread(turned, chosen, len(change)), Note.QUIETER)
         current.rows[chosen] = rows
         return change
 

@@ -48,7 +48,7 @@ class ChartPolicy:
     gain_allowance: float = 0.15
     """A common rise of all bands up to this (decades of power; 19 % of RMS) is load, not damage."""
     anchored_sigmas: float = 7.0
-    adaptive_sigmas: float = 3.5
+    adaptive_sigmas: float = 4.0
     line_sigmas: float = 4.0
     reference_windows: int = 200
     """Monitored windows that the anchored reference is learnt from, then it is frozen."""

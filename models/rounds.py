@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.judgement import Judgement
+    from models.judgement import Judgement, Note
     from models.linking import OpenAlert
     from pipelines.features import Observation
     from pipelines.window import SensorKey
@@ -99,7 +99,7 @@ class Round:
     duplicate: Bools
     late: Bools
     alike: Bools
-    notes: list[tuple[str, ...]]
+    notes: list[tuple[Note, ...]]
 
     @classmethod
     def gather(cls, batch: Batch, number: int, positions: list[int]) -> Round:
@@ -146,7 +146,7 @@ class Round:
         cleared = np.where(self.active, flags & ~np.uint32(bit), flags)
         self.rows["flags"] = np.where(which, cleared | np.uint32(bit), cleared)
 
-    def note(self, which: Bools, text: str) -> None:
+    def note(self, which: Bools, text: Note) -> None:
         """Add a note to the windows in `which`."""
         for k in np.flatnonzero(which).tolist():
             self.notes[k] = (*self.notes[k], text)
