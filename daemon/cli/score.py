@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from models.judgement import Judgement
     from pipelines.recordings import Recording
     from pipelines.window import SensorKey
+
+
+WIDTH = 140
+"""Columns of the summary where there is no terminal to ask."""
 
 
 @click.command("score")
@@ -135,13 +140,14 @@ class Summary:
         from rich.console import Console
         from rich.table import Table
 
-        names = ("asset", "sensor", "windows", "first warning", "first alarm", "state at the end")
-        table = Table(*names, box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
+        for name in ("asset", "sensor", "windows", "first warning", "first alarm", "at the end"):
+            table.add_column(name, no_wrap=name in ("asset", "sensor"), overflow="fold")
         for key, sensor in sorted(self._sensors.items()):
             state = sensor.last.status if sensor.last else ""
             times = [_when(sensor.first.get(zone)) for zone in ("warning", "alarm")]
             table.add_row(*key, str(sensor.windows), *times, str(state))
-        Console().print(table)
+        Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
 
 
 def _when(judgement: Judgement | None) -> str:

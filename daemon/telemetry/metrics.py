@@ -18,7 +18,7 @@ from prometheus_client import (
 )
 
 from models.alerts import Transition, Zone
-from models.judgement import Verdict
+from models.judgement import Note, Verdict
 from pipelines.wire import Reason
 
 if TYPE_CHECKING:
@@ -26,23 +26,7 @@ if TYPE_CHECKING:
 
 STAGES: Final = ("decode", "extract", "judge", "write", "commit", "deliver")
 SERVICES: Final = ("series", "journal")
-HEALTH_EVENTS: Final = (
-    "commissioned",
-    "commissioned_provisionally",
-    "commissioned_with_suspicion",
-    "baseline_refined",
-    "recommissioning_for_other_axes",
-    "recommissioning_for_other_features",
-    "recommissioning_for_other_signal",
-    "bundle_changed",
-    "quieter_than_baseline",
-    "sensor_fault_began",
-    "sensor_fault_ended",
-    "stopped",
-    "started",
-    "fell_silent",
-    "heard_again",
-)
+HEALTH_EVENTS: Final = (*Note, "fell_silent", "heard_again")
 """What can happen to a sensor: the detector's notes, and silence."""
 
 _BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

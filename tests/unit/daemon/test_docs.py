@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +14,6 @@ from tests.unit.daemon import documented
 
 if TYPE_CHECKING:
     import click
-
-NOTE = re.compile(
-    r'"(commissioned\w*|(?:baseline|recommissioning|bundle|quieter|sensor_fault)_\w+)"'
-)
 
 
 def text(name: str) -> str:
@@ -70,15 +65,3 @@ def test_every_command_and_option_is_documented(
 )
 def test_every_word_that_an_operator_meets_is_documented(word: str) -> None:
     assert f"`{word}`" in text("operations.md")
-
-
-def test_every_note_of_the_detector_is_a_known_health_event() -> None:
-    sources = (documented.ROOT / "models").glob("*.py")
-    notes = {
-        note
-        for path in sources
-        if path.name in ("judging.py", "commissioning.py")
-        for note in NOTE.findall(path.read_text("utf-8"))
-    }
-    assert notes
-    assert notes <= set(HEALTH_EVENTS)
