@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from models.scoring import Detail
 
 NAN: Final = float("nan")
+UNKNOWN: Final = (NAN,) * DEPARTURES
+UNSCORED: Final = (NAN,) * 4
 SCORED: Final = frozenset({Verdict.SCORED, Verdict.LATE})
 
 
@@ -57,9 +59,13 @@ class Columns:
         """Return the judgement of row `k`."""
         verdict, flags, detail = self.verdicts[k], self.flags[k], self.details[k]
         observation = self.current.observations[k]
+        loss, threshold, anchored, adaptive = UNSCORED
+        axis_loss: tuple[float, ...] = (NAN,) * len(observation.axes)
+        departures: tuple[tuple[float, ...], ...] = (UNKNOWN,) * len(observation.axes)
         scored = verdict in SCORED and detail is not None
-        loss, threshold, anchored, adaptive = self.figures[k] if scored else (NAN,) * 4
-        axes = len(observation.axes)
+        if scored and detail is not None:
+            loss, threshold, anchored, adaptive = self.figures[k]
+            axis_loss, departures = detail.axis_loss, detail.merged
         return Judgement(
             observation=observation,
             index=self.index[k],
@@ -71,10 +77,8 @@ class Columns:
             anchored=anchored,
             adaptive=adaptive,
             louder=scored and self.louder[k],
-            axis_loss=detail.axis_loss if scored and detail else (NAN,) * axes,
-            departures=_tuples(detail.merged)
-            if scored and detail
-            else ((NAN,) * DEPARTURES,) * axes,
+            axis_loss=axis_loss,
+            departures=departures,
             provisional=bool(flags & PROVISIONAL),
             suspicious=bool(flags & SUSPICIOUS),
             events=events,
@@ -91,7 +95,3 @@ def status(flags: int) -> Status:
     if flags & REBASELINING:
         return Status.REBASELINING
     return Status.MONITORING if flags & COMMISSIONED else Status.COMMISSIONING
-
-
-def _tuples(values: np.ndarray[Any, Any]) -> tuple[tuple[float, ...], ...]:
-    return tuple(map(tuple, values.tolist()))

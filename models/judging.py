@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from models import charts, commissioning, explain, gates, zones
+from models import charts, commissioning, gates, zones
 from models.columns import Columns
+from models.incidents import Teller
 from models.judgement import Note, Verdict
-from models.linking import OpenAlert
 from models.rounds import Round, alike
 from models.scoring import Task, score
 from models.state import (
@@ -89,7 +89,8 @@ class Judge:
     ) -> None:
         self._bundle = bundle.hash[:16].encode()
         self._features = bundle.features_hash[:16].encode()
-        self._edges = bundle.features.edges_hz()[: bundle.features.bands]
+        self._teller = Teller(bundle, settings.charts)
+        self._spectral_bands = bundle.features.bands
         self._envelope_bands = bundle.features.envelope_bands
         self._prior = charts.prior_of(bundle.calibration, settings.charts)
         self._engine = engine
@@ -150,7 +151,7 @@ class Judge:
                 later = batch.positions[current.observations[k].key][current.number :]
                 tasks.extend(_tasks(batch, later, cold))
         if tasks:
-            score(self._engine, tasks, batch.scores, self._settings.charts, len(self._edges))
+            score(self._engine, tasks, batch.scores, self._settings.charts, self._spectral_bands)
 
     def _known(self, current: Round) -> Bools:
         known: Bools = current.rows["features"] == self._features
@@ -299,47 +300,8 @@ class Judge:
         for k, position in enumerate(current.positions):
             events: tuple[AlertEvent, ...] = ()
             if change[k]:
-                events = (self._tell(batch, current, k, int(change[k]), reading),)
+                events = (self._teller.tell(batch, current, k, int(change[k]), reading),)
             batch.judgements[position] = columns.judgement(k, events)
-
-    def _tell(
-        self, batch: Batch, current: Round, k: int, change: int, reading: Reading
-    ) -> AlertEvent:
-        """Open, move or close the alert of one row, and return the event that says so."""
-        row, observation = current.rows[k : k + 1], current.observations[k]
-        if change == zones.RAISED:
-            first_ns = int(row["first_ns"][0])
-            row["alert"] = explain.alert_id(observation.key, first_ns).encode()
-            row["alert_first_ns"], row["alert_confirmed_ns"] = first_ns, observation.start_ns
-        highest = max(reading.anchored[k], reading.adaptive[k], reading.line[k])
-        row["alert_size"] = np.fmax(highest, 0.0)
-        detail = batch.scores.details[current.positions[k]]
-        incident = explain.Incident(
-            id=row["alert"][0].decode(),
-            transition=zones.TRANSITIONS[change - 1],
-            zone=zones.ZONES[int(row["zone"][0])],
-            first_ns=int(row["alert_first_ns"][0]),
-            confirmed_ns=int(row["alert_confirmed_ns"][0]),
-            loss=0.0 if detail is None else float(batch.scores.loss[current.positions[k]]),
-            threshold=0.0 if detail is None else float(reading.threshold[k]),
-            provisional=bool(row["flags"][0] & PROVISIONAL),
-            bundle=self._bundle.decode(),
-        )
-        event = explain.tell(
-            incident,
-            observation,
-            detail,
-            fault=explain.closest_fault(
-                observation, current.colds[k].baseline, self._settings.charts
-            ),
-            bands=() if detail is None else explain.leading_bands(detail, self._edges),
-            baseline=current.colds[k].baseline_id,
-        )
-        if (alert := OpenAlert.of(row[0])) is not None:
-            batch.moved[current.positions[k]] = alert
-        if change == zones.CLEARED:
-            row["alert"] = b""
-        return event
 
 
 def _tasks(batch: Batch, positions: Sequence[int], cold: Cold) -> Iterator[Task]:

@@ -26,7 +26,7 @@ def detail(departures: dict[tuple[int, int], float], axes: int = 1) -> Detail:
     values = np.zeros((axes, FEATURES.width))
     for place, value in departures.items():
         values[place] = value
-    return Detail(summary.baseline(), (1.0,) * axes, np.zeros((axes, 16)), values, values**2)
+    return Detail(summary.baseline(), (1.0,) * axes, ((0.0,) * 16,) * axes, values, values**2)
 
 
 def incident(transition: Transition = Transition.RAISED, *, provisional: bool = False) -> Incident:

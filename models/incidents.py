@@ -1,0 +1,81 @@
+"""The alert that is open on a sensor: opened, moved and closed in its hot record, and told of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models import explain, zones
+from models.explain import Incident
+from models.linking import OpenAlert
+from models.state import PROVISIONAL
+
+if TYPE_CHECKING:
+    from models.alerts import AlertEvent
+    from models.bundle import Bundle
+    from models.charts import Reading
+    from models.policy import ChartPolicy
+    from models.rounds import Batch, Round
+
+
+class Teller:
+    """Turns the change of a zone into an event; the link is decided later, in log order."""
+
+    def __init__(self, bundle: Bundle, policy: ChartPolicy) -> None:
+        self._bundle = bundle.hash
+        self._edges = bundle.features.edges_hz()[: bundle.features.bands]
+        self._policy = policy
+
+    def tell(
+        self, batch: Batch, current: Round, k: int, change: int, reading: Reading
+    ) -> AlertEvent:
+        """Open, move or close the alert of row `k`, and return the event that says so.
+
+        `change` is what `zones.step` returned for the row.
+        """
+        row, observation = current.rows[k : k + 1], current.observations[k]
+        _update(current, k, change, reading)
+        position, cold = current.positions[k], current.colds[k]
+        detail = batch.scores.details[position]
+        event = explain.tell(
+            self._incident(batch, current, k, change, reading),
+            observation,
+            detail,
+            fault=explain.closest_fault(observation, cold.baseline, self._policy),
+            bands=() if detail is None else explain.leading_bands(detail, self._edges),
+            baseline=cold.baseline_id,
+        )
+        if (alert := OpenAlert.of(row[0])) is not None:
+            batch.moved[position] = alert
+        if change == zones.CLEARED:
+            row["alert"] = b""
+        return event
+
+    def _incident(
+        self, batch: Batch, current: Round, k: int, change: int, reading: Reading
+    ) -> Incident:
+        row, position = current.rows[k], current.positions[k]
+        scored = batch.scores.details[position] is not None
+        return Incident(
+            id=row["alert"].decode(),
+            transition=zones.TRANSITIONS[change - 1],
+            zone=zones.ZONES[int(row["zone"])],
+            first_ns=int(row["alert_first_ns"]),
+            confirmed_ns=int(row["alert_confirmed_ns"]),
+            loss=float(batch.scores.loss[position]) if scored else 0.0,
+            threshold=float(reading.threshold[k]) if scored else 0.0,
+            provisional=bool(row["flags"] & PROVISIONAL),
+            bundle=self._bundle,
+        )
+
+
+def _update(current: Round, k: int, change: int, reading: Reading) -> None:
+    """Write into the hot record what is open now."""
+    row, observation = current.rows[k : k + 1], current.observations[k]
+    if change == zones.RAISED:
+        first_ns = int(row["first_ns"][0])
+        row["alert"] = explain.alert_id(observation.key, first_ns).encode()
+        row["alert_first_ns"], row["alert_confirmed_ns"] = first_ns, observation.start_ns
+    highest = max(reading.anchored[k], reading.adaptive[k], reading.line[k])
+    row["alert_size"] = np.fmax(highest, 0.0)
