@@ -55,11 +55,21 @@ def life(seed: int) -> list[Observation]:
     stream: list[Observation] = []
     for index in range(70):
         for key in (KEY, NEIGHBOUR, SensorKey("fan", "x")):
-            louder = 1.0 if key.asset == "pump" and index > 50 else 0.0
-            quality = FAULTY if noise.random() < 0.05 else None
-            stream.append(observation(index, key=key, louder=louder, seed=seed, quality=quality))
+            failing = key.asset == "pump" and index > 50
+            one = observation(
+                index,
+                key=key,
+                louder=1.0 if failing else 0.0,
+                seed=seed,
+                quality=FAULTY if noise.random() < 0.05 else None,
+                axes=("x", "y") if key == NEIGHBOUR else ("x",),
+                lines=[1.5 if failing else 0.0, 0.1, 0.0, 0.1] if key == KEY else None,
+                rpm=1500.0 if index % 20 else 1200.0,
+            )
+            stream.append(one)
             if noise.random() < 0.1:
-                stream.append(observation(max(0, index - 3), key=key, seed=seed + 1))
+                late = max(0, index - 3)
+                stream.append(observation(late, key=key, axes=one.axes, seed=seed + 1))
     return stream
 
 
