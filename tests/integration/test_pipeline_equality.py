@@ -15,7 +15,7 @@ from tests.servers.kafka import KafkaServer
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 BATCH_SIZES = (1, 7, 256)
-WINDOWS, SENSORS = 150, 2
+WINDOWS, SENSORS = 360, 1
 
 Line = tuple[str, str, str, str, str, str]
 """asset, sensor, time, loss, threshold, zone"""
@@ -24,7 +24,7 @@ Line = tuple[str, str, str, str, str, str]
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recordings") / "fleet"
-    arguments = ("--machines", "1", "--degrading", "1", "--sensors", str(SENSORS), "--seed", "3")
+    arguments = ("--machines", "1", "--degrading", "1", "--sensors", str(SENSORS), "--seed", "4")
     small = ("--windows", str(WINDOWS), "--window-s", "0.25")
     done = command("simulate", str(folder), *arguments, *small)
     assert done.returncode == 0, done.stderr
@@ -57,8 +57,7 @@ def scored_rows(rows: Iterable[dict[str, str]]) -> Iterator[Line]:
 def test_score_writes_the_same_text_at_any_batch_size(
     recordings: Path, scored: list[Line], batch: int
 ) -> None:
-    assert len(scored) > SENSORS * WINDOWS // 4
-    assert {line[5] for line in scored} > {"normal"}
+    assert {line[5] for line in scored} == {"normal", "warning", "alarm"}
     assert score(recordings, batch) == scored
 
 

@@ -22,6 +22,8 @@ from tests.servers.kafka import KafkaServer, running_kafka
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 COUNT = 2 * COMMISSIONING
+NOT_YET_SENT = {"kafka": COMMISSIONING + 5, "influxdb": COMMISSIONING + 10}
+"""First window that is sent after the outage."""
 
 
 @pytest.fixture(scope="module")
@@ -153,14 +155,15 @@ def test_a_service_that_dies_and_comes_back_costs_nothing(
         server.kill()
         wait_out(process, own_site, away)
         server.start()
-        own_site.send(messages(COMMISSIONING + 10, COUNT))
+        own_site.send(messages(NOT_YET_SENT[away], COUNT))
         has_everything(own_site, process)
 
 
 def wait_out(process: Running, site: Site, away: str) -> None:
     """Let the outage be felt: with InfluxDB away windows come in, with Kafka away none can."""
-    if_kafka_answers = {"influxdb": messages(COMMISSIONING + 5, COMMISSIONING + 10)}
-    site.send(if_kafka_answers.get(away, []))
+    while_kafka_answers = {"influxdb": [messages(COMMISSIONING + 5, COMMISSIONING + 10)]}
+    for batch in while_kafka_answers.get(away, []):
+        site.send(batch)
     time.sleep(2.0)
     assert process.child.poll() is None
 
