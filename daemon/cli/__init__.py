@@ -6,6 +6,7 @@ So `--help` answers at once, and a broken optional dependency breaks its own com
 from __future__ import annotations
 
 import importlib
+from traceback import print_exception
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -62,11 +63,13 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Turn what we raise ourselves into one message and an exit status."""
-        from daemon.errors import BearingwatchError
+        from daemon.errors import BearingwatchError, ExitStatus
 
         try:
             return super().invoke(ctx)
         except BearingwatchError as error:
+            if error.exit_status is ExitStatus.FATAL and error.__cause__:
+                print_exception(error.__cause__)  # a defect: whoever mends it needs the place
             click.echo(f"bearingwatch: {error}", err=True)
             ctx.exit(int(error.exit_status))
 
