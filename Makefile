@@ -61,7 +61,7 @@ lock: $(DEV)  ## write requirements/*.txt anew (newest versions: make lock UPGRA
 	@$(COMPILE) requirements/runtime.txt $(FROM)
 	@$(COMPILE) requirements/build.txt --group build -c requirements/runtime.txt
 	@$(COMPILE) requirements/training.txt $(FROM) --extra training -c requirements/runtime.txt
-	@$(COMPILE) requirements/dev.txt $(FROM) --extra training --extra parquet --group dev \
+	@$(COMPILE) requirements/dev.txt $(FROM) --extra training --extra parquet --extra evaluation --group dev \
 		-c requirements/runtime.txt -c requirements/build.txt -c requirements/training.txt
 
 $(PY):
