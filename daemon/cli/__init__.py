@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "produce": "Send recordings or a simulated fleet to Kafka, as a gateway would.",
     "simulate": "Write recordings of a simulated fleet, with the truth about it.",
     "train": "Train a model on healthy recordings and publish it as a bundle.",
+    "evaluate": "Compare detectors on labelled recordings: how early, how often for nothing.",
     "check": "Validate settings and assets without starting; try the services.",
     "topics": "Plan, create or check the Kafka topics.",
     "models": "List, show or verify model bundles.",

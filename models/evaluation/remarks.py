@@ -1,0 +1,119 @@
+"""What a reader must not miss, said plainly and made from the numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from models.evaluation.catalogue import BASELINES, OURS, WITHOUT
+from models.evaluation.evaluation import Comparison, compare, sum_up
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.evaluation.evaluation import Result
+    from models.evaluation.outcomes import Outcome
+
+ORDER: Final = ("frames-shuffled", "frames-averaged", "quick-shuffled", "quick-averaged")
+REFERENCE: Final = "quick-lstm"
+CLOSE_WINDOWS: Final = 3
+"""Alerts so near each other are the same for a reader."""
+
+
+def remarks(results: Sequence[Result], *, leave_one_out: bool) -> list[str]:
+    """Return sentences for the top of the report."""
+    by_name = {result.method.name: result for result in results}
+    said = [_seen(leave_one_out=leave_one_out)]
+    ours = by_name.get(OURS)
+    if ours is None:
+        return said
+    said += [_against(compare(ours.first, by_name[name])) for name in BASELINES if name in by_name]
+    said += [
+        _part(ours.first, by_name[name])
+        for name in WITHOUT
+        if name in by_name and name not in ORDER
+    ]
+    for name in ORDER:
+        reference = by_name.get(REFERENCE) if name.startswith("quick-") else ours
+        if name in by_name and reference is not None:
+            said.append(_order(reference.first, by_name[name]))
+    said.append(_exposure(ours.first))
+    return said
+
+
+def _seen(*, leave_one_out: bool) -> str:
+    if leave_one_out:
+        return (
+            "Each learning bearing was judged by a network that never saw it. Chart settings are "
+            "the shipped ones, which were chosen with these bearings in view."
+        )
+    return (
+        "The bundle as it is judged everything. Where it learnt from the healthy beginnings of "
+        "these bearings, that is no honest test of its network: see --leave-one-out."
+    )
+
+
+def _against(one: Comparison) -> str:
+    if one.worse:
+        return f"{one.other} is better than ours in: {', '.join(one.worse)}."
+    if one.better:
+        return f"Ours is better than {one.other} in: {', '.join(one.better)}; no worse in the rest."
+    return f"{one.other} does as well as ours in what is found, what is clean and in median lead."
+
+
+def _part(ours: Sequence[Outcome], other: Result) -> str:
+    one = compare(ours, other)
+    differing = [
+        f"{theirs.life.key} {_index(mine)} -> {_index(theirs)}"
+        for mine, theirs in _pairs(ours, other.first)
+        if theirs.life.label.fails and mine.detected != theirs.detected
+    ]
+    changed = f"; first alerts that move: {', '.join(differing)}" if differing else ""
+    if one.better:
+        return f"Taken out, {other.method.name}: worse in {', '.join(one.better)}{changed}."
+    if one.worse:
+        return f"Taken out, {other.method.name}: *better* in {', '.join(one.worse)}{changed}."
+    return f"Taken out, {other.method.name}: nothing is lost by the sums{changed}."
+
+
+def _order(ours: Sequence[Outcome], other: Result) -> str:
+    one = compare(ours, other)
+    farthest = max(
+        (
+            abs(mine.detected - theirs.detected)
+            for mine, theirs in _pairs(ours, other.first)
+            if mine.life.label.fails and None not in (mine.detected, theirs.detected)
+            if mine.detected is not None and theirs.detected is not None
+        ),
+        default=0,
+    )
+    same = one.found[0] == one.found[1] and one.clean[0] == one.clean[1]
+    if same and farthest <= CLOSE_WINDOWS:
+        return (
+            f"{other.method.name}: the same bearings are found and clean, first alerts move by "
+            f"{farthest} windows at most: the order of the frames carries nothing here."
+        )
+    return (
+        f"{other.method.name}: found {one.found[0]} -> {one.found[1]}, clean {one.clean[0]} -> "
+        f"{one.clean[1]}, first alerts move by up to {farthest} windows."
+    )
+
+
+def _exposure(ours: Sequence[Outcome]) -> str:
+    sums = sum_up(ours)
+    return (
+        f"Healthy time behind these numbers: {sums.healthy_years * 8766:.0f} sensor-hours "
+        f"({sums.healthy_years:.4f} sensor-years). No false alert in it would still allow up to "
+        f"{3.69 / sums.healthy_years:.0f} a sensor-year (exact upper 95 % bound): these recordings "
+        "cannot confirm a budget of false alerts; the simulated fleet has to."
+        if sums.healthy_years
+        else "There is no healthy time behind these numbers."
+    )
+
+
+def _pairs(ours: Sequence[Outcome], other: Sequence[Outcome]) -> list[tuple[Outcome, Outcome]]:
+    mine = {one.life.key: one for one in ours}
+    return [(mine[one.life.key], one) for one in other]
+
+
+def _index(one: Outcome) -> str:
+    return "missed" if one.detected is None else str(one.detected)

@@ -1,0 +1,176 @@
+"""One HTML page with everything in it, and the CSV files beside it."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from html import escape
+from string import Template
+from typing import TYPE_CHECKING, Final
+
+from models.evaluation import EvaluationError
+from models.evaluation.catalogue import OURS
+from models.evaluation.plots import life_plot, spectrum_plot
+from models.evaluation.remarks import remarks
+from models.evaluation.spectra import read_spectra
+from models.evaluation.tables import (
+    OUTCOME_COLUMNS,
+    SUM_COLUMNS,
+    SUMMARY_HEADINGS,
+    bearing_rows,
+    outcome_rows,
+    sum_rows,
+    summary_rows,
+)
+from pipelines.envelope import FAULT_LINES, fault_lines_hz
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from models.evaluation.evaluation import Result
+    from models.evaluation.outcomes import Outcome
+    from models.evaluation.spectra import Spectrum
+    from models.evaluation.told import Told
+    from pipelines.features import FeatureSettings, Machine
+    from pipelines.recordings import Recording
+    from pipelines.window import SensorKey
+
+REPORT: Final = "report.html"
+OUTCOMES: Final = "outcomes.csv"
+SUMS: Final = "sums.csv"
+HEALTHY_AT: Final = 50
+"""Window whose spectrum stands for health: the middle of what every method learns from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a report is made from; `facts` say how it came about (command, versions, bundle)."""
+
+    facts: Mapping[str, str]
+    results: Sequence[Result]
+    told: Sequence[Told]
+    recordings: Sequence[Recording]
+    features: FeatureSettings
+    machine: Callable[[SensorKey], Machine | None]
+    leave_one_out: bool
+
+
+def write_report(page: Page, out: Path) -> None:
+    """Write `report.html`, `outcomes.csv` and `sums.csv` into the folder `out`."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _write_csv(out / OUTCOMES, OUTCOME_COLUMNS, outcome_rows(page.results))
+        _write_csv(out / SUMS, SUM_COLUMNS, sum_rows(page.results))
+        (out / REPORT).write_text(html(page), encoding="utf-8")
+    except OSError as error:
+        raise EvaluationError(f"{out}: cannot be written: {error}") from error
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def html(page: Page) -> str:
+    """Return the page."""
+    bearings = bearing_rows(page.results)
+    about = [[result.method.name, result.method.about] for result in page.results]
+    said = remarks(page.results, leave_one_out=page.leave_one_out)
+    return TEMPLATE.substitute(
+        facts=_table(["", ""], [[name, text] for name, text in page.facts.items()]),
+        remarks="".join(f"<li>{escape(text)}</li>" for text in said),
+        summary=_table(SUMMARY_HEADINGS, summary_rows(page.results)),
+        undisputed=_table(SUMMARY_HEADINGS, summary_rows(page.results, with_disputed=False)),
+        bearings=_table(bearings[0], bearings[1:]),
+        told=_table(TOLD_HEADINGS, [_told(one) for one in page.told]),
+        about=_table(["method", "what it does"], about),
+        plots="".join(_plots(page)),
+    )
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(text)}</th>" for text in headings)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+TOLD_HEADINGS: Final = ("bearing", "first alert", "fault line", "link", "withheld", "text")
+
+
+def _told(one: Told) -> list[str]:
+    name, withheld = str(one.life.key), str(one.withheld)
+    if one.alert is None:
+        return [name, "-", "-", "-", withheld, ""]
+    fault = one.alert.fault or "no line found"
+    return [name, str(one.index), fault, one.alert.link, withheld, one.alert.text]
+
+
+def _plots(page: Page) -> list[str]:
+    ours = next((one for one in page.results if one.method.name == OURS), page.results[0])
+    wanted = {
+        one.life.key: (HEALTHY_AT, one.detected) for one in ours.first if one.detected is not None
+    }
+    spectra = read_spectra(page.recordings, wanted, page.features)
+    return [_bearing(page, ours.method.name, one, spectra) for one in ours.first]
+
+
+def _bearing(
+    page: Page, method: str, one: Outcome, spectra: Mapping[tuple[SensorKey, int], Spectrum]
+) -> str:
+    parts = [f"<h3>{escape(str(one.life.key))}, {escape(method)}</h3>", life_plot(one)]
+    if one.detected is not None:
+        shown = {"healthy": HEALTHY_AT, f"first alert, window {one.detected}": one.detected}
+        chosen = {name: spectra[one.life.key, index] for name, index in shown.items()}
+        parts.append(spectrum_plot(chosen, _fault_lines(page, one)))
+    return "".join(parts)
+
+
+def _fault_lines(page: Page, one: Outcome) -> dict[str, float]:
+    """Return where fault lines are expected, by name; empty where geometry or speed is unknown."""
+    machine = page.machine(one.life.key)
+    shaft_hz = one.life.observations[one.detected or 0].shaft_hz
+    if machine is None or machine.geometry is None or shaft_hz is None:
+        return {}
+    lines = fault_lines_hz(machine.geometry.fault_orders(), shaft_hz)
+    return dict(zip(FAULT_LINES, lines, strict=True))
+
+
+TEMPLATE: Final = Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>bearingwatch evaluate</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; color: #1d2730; }
+table { border-collapse: collapse; margin: 1rem 0; font-size: 13px; }
+td, th { border-bottom: 1px solid #d5dce1; padding: .25rem .6rem; text-align: left; }
+svg { max-width: 100%; height: auto; }
+</style></head><body>
+<h1>How early, and how often for nothing</h1>
+<h2>What must not be missed</h2><ul>$remarks</ul>
+<h2>In sum</h2>
+<p>Every method learnt from the same first 100 windows of each sensor. Numbers of random methods
+are medians over seeds, with least and most where they differ; rates and bounds are those of the
+first seed. <em>found (2 d)</em>: two of them by an alert that is open since a disputed time, which
+counts as no lead. <em>alarm</em>: zone alarm reached alive, after a warning. <em>lead</em> and
+<em>delay</em> (windows from the earliest sensible onset) are medians over the bearings found.</p>
+$summary
+<h2>Without the bearings of which people disagree</h2>$undisputed
+<h2>First alert / false episodes on each failing bearing</h2>
+<p><em>latched</em>: a false alert was open when the earliest sensible onset came;
+<em>disputed</em>: one from a time of which people disagree. After a comma: one that began
+later.</p>
+$bearings
+<h2>What subscribers would have been told first</h2>
+<p><em>withheld</em> counts windows from the onset on that a gate kept from the charts.</p>
+$told
+<h2>Lives</h2>
+<p>Yellow is zone warning, red zone alarm; dashed lines are the earliest and latest sensible onset,
+a blue ground is disputed time.</p>
+$plots
+<h2>Methods</h2>$about
+<h2>How it came about</h2>$facts
+</body></html>
+""")

@@ -1,0 +1,79 @@
+"""What subscribers would have been told: the product's own alerts, sensors of a rig together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models.alerts import Transition
+from models.detector import Detector, DetectorSettings, no_limits
+from models.evaluation.lives import BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.alerts import AlertEvent
+    from models.evaluation.charted import Networks
+    from models.evaluation.lives import Life
+    from models.judgement import Judgement
+    from models.policy import LimitsLookup
+    from models.state import SensorState
+    from pipelines.window import SensorKey
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The first alert on a bearing that is not a false one, and how many windows gates withheld.
+
+    `withheld` counts the live windows from the earliest sensible onset on that were not judged.
+    """
+
+    life: Life
+    index: int | None
+    alert: AlertEvent | None
+    withheld: int
+
+
+def first_alerts(
+    lives: Sequence[Life], networks: Networks, limits: LimitsLookup = no_limits
+) -> list[Told]:
+    """Return what was told of each life, rig by rig, in the order of the lives."""
+    told: dict[SensorKey, Told] = {}
+    for asset in dict.fromkeys(life.key.asset for life in lives):
+        rig = [life for life in lives if life.key.asset == asset]
+        judged = judge_rig(rig, networks, limits)
+        told |= {life.key: _told(life, judged) for life in rig}
+    return [told[life.key] for life in lives]
+
+
+def judge_rig(
+    rig: Sequence[Life], networks: Networks, limits: LimitsLookup = no_limits
+) -> list[Judgement]:
+    """Judge all sensors of an asset together, in the order of time."""
+    network = networks(rig[0], 0)
+    settings = DetectorSettings(charts=network.bundle.charts)
+    detector = Detector(network.bundle, network.engine, settings, limits)
+    windows = sorted(
+        (one for life in rig for one in life.observations), key=lambda one: one.start_ns
+    )
+    states: dict[SensorKey, SensorState] = {}
+    judged: list[Judgement] = []
+    for start in range(0, len(windows), BATCH):
+        new, part = detector.judge(states, windows[start : start + BATCH])
+        states.update(new)
+        judged += part
+    return judged
+
+
+def _told(life: Life, judged: Sequence[Judgement]) -> Told:
+    own = [one for one in judged if one.observation.key == life.key]
+    until = life.label.healthy_until
+    raised = (
+        (one.index, event)
+        for one in own
+        for event in one.events
+        if event.transition is Transition.RAISED and one.index >= until
+    )
+    index, alert = next(raised, (None, None))
+    withheld = sum(one.index >= until and one.verdict in ("held", "stopped") for one in own)
+    return Told(life, index, alert, withheld)
