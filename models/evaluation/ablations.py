@@ -112,9 +112,7 @@ class Frozen:
     name = "keras"
 
     def __init__(self, network: Any) -> None:
-        import keras
-
-        self._network = keras.models.clone_model(network)
+        self._network = type(network).from_config(network.get_config())
         self._network.set_weights(network.get_weights())
 
     def reconstruct(self, sequences: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -128,13 +128,16 @@ def undisputed(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
 class Comparison:
     """Ours against another method on the bearings that both were asked about.
 
-    `shared` bearings were found by a new alert, and clean, by both; leads are medians over them.
+    Pairs are (ours, the other's). `shared` bearings were found by a new alert, and clean, by both;
+    leads are medians over them, and on `earlier` and `later` of them ours came first or last.
     """
 
     other: str
     found: tuple[int, int]
     clean: tuple[int, int]
     shared: int
+    earlier: int
+    later: int
     lead_hours: tuple[float, float] | None
 
     @property
@@ -152,16 +155,24 @@ class Comparison:
         return [name for name, pair in pairs.items() if pair is not None and is_so(*pair)]
 
 
-def compare(ours: Sequence[Outcome], other: Result) -> Comparison:
+def compare(ours: Sequence[Outcome], other: Result, *, with_disputed: bool = True) -> Comparison:
     """Compare on the first seed."""
     mine = {one.life.key: one for one in ours}
-    pairs = [(mine[one.life.key], one) for one in other.first]
-    both = [pair for pair in pairs if all(one.clean and one.lead_hours for one in pair)]
-    leads = [[one.lead_hours or 0.0 for one in side] for side in zip(*both, strict=True)]
+    theirs = other.first if with_disputed else undisputed(other.first)
+    pairs = [(mine[one.life.key], one) for one in theirs]
+    leads = [
+        (one.lead_hours, two.lead_hours)
+        for one, two in pairs
+        if one.clean and two.clean and one.lead_hours is not None and two.lead_hours is not None
+    ]
     return Comparison(
         other=other.method.name,
-        found=(sum(one.found for one, _ in pairs), sum(one.found for _, one in pairs)),
-        clean=(sum(one.clean for one, _ in pairs), sum(one.clean for _, one in pairs)),
-        shared=len(both),
-        lead_hours=(median(leads[0]), median(leads[1])) if leads else None,
+        found=(sum(one.found for one, _ in pairs), sum(two.found for _, two in pairs)),
+        clean=(sum(one.clean for one, _ in pairs), sum(two.clean for _, two in pairs)),
+        shared=len(leads),
+        earlier=sum(one > two for one, two in leads),
+        later=sum(one < two for one, two in leads),
+        lead_hours=(median(one for one, _ in leads), median(two for _, two in leads))
+        if leads
+        else None,
     )

@@ -53,11 +53,17 @@ def _seen(*, leave_one_out: bool) -> str:
 
 
 def _against(one: Comparison) -> str:
+    counted = f"on {one.shared} bearings found clean by both ours is earlier on {one.earlier}"
+    counted += f" and later on {one.later}"
     if one.worse:
-        return f"{one.other} is better than ours in: {', '.join(one.worse)}."
+        return f"{one.other} is better than ours in: {', '.join(one.worse)} ({counted})."
     if one.better:
-        return f"Ours is better than {one.other} in: {', '.join(one.better)}; no worse in the rest."
-    return f"{one.other} does as well as ours in what is found, what is clean and in median lead."
+        better = ", ".join(one.better)
+        return f"Ours is better than {one.other} in: {better}; no worse in the rest ({counted})."
+    return (
+        f"{one.other} does as well as ours in what is found, what is clean and in median lead "
+        f"({counted})."
+    )
 
 
 def _part(ours: Sequence[Outcome], other: Result) -> str:

@@ -14,10 +14,12 @@ from models.evaluation.plots import life_plot, spectrum_plot
 from models.evaluation.remarks import remarks
 from models.evaluation.spectra import read_spectra
 from models.evaluation.tables import (
+    COMPARISON_HEADINGS,
     OUTCOME_COLUMNS,
     SUM_COLUMNS,
     SUMMARY_HEADINGS,
     bearing_rows,
+    comparison_rows,
     outcome_rows,
     sum_rows,
     summary_rows,
@@ -84,11 +86,22 @@ def html(page: Page) -> str:
         remarks="".join(f"<li>{escape(text)}</li>" for text in said),
         summary=_table(SUMMARY_HEADINGS, summary_rows(page.results)),
         undisputed=_table(SUMMARY_HEADINGS, summary_rows(page.results, with_disputed=False)),
+        comparisons=_comparisons(page, with_disputed=True),
+        undisputed_comparisons=_comparisons(page, with_disputed=False),
         bearings=_table(bearings[0], bearings[1:]),
         told=_table(TOLD_HEADINGS, [_told(one) for one in page.told]),
         about=_table(["method", "what it does"], about),
         plots="".join(_plots(page)),
     )
+
+
+def _comparisons(page: Page, *, with_disputed: bool) -> str:
+    """Return the table of ours against the others; nothing where ours was not run."""
+    ours = next((one for one in page.results if one.method.name == OURS), None)
+    if ours is None:
+        return ""
+    others = [one for one in page.results if one is not ours]
+    return _table(COMPARISON_HEADINGS, comparison_rows(ours, others, with_disputed=with_disputed))
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -157,7 +170,8 @@ first seed. <em>found (2 d)</em>: two of them by an alert that is open since a d
 counts as no lead. <em>alarm</em>: zone alarm reached alive, after a warning. <em>lead</em> and
 <em>delay</em> (windows from the earliest sensible onset) are medians over the bearings found.</p>
 $summary
-<h2>Without the bearings of which people disagree</h2>$undisputed
+<h2>Against each other method, ours before the colon</h2>$comparisons
+<h2>Without the bearings of which people disagree</h2>$undisputed$undisputed_comparisons
 <h2>First alert / false episodes on each failing bearing</h2>
 <p><em>latched</em>: a false alert was open when the earliest sensible onset came;
 <em>disputed</em>: one from a time of which people disagree. After a comma: one that began

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from models.evaluation.evaluation import Sums, sum_up, undisputed
+from models.evaluation.evaluation import Sums, compare, sum_up, undisputed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -123,6 +123,29 @@ def _spread(sums: Sequence[Sums], of: Callable[[Sums], float | None]) -> str:
         return "-"
     middle, least, most = (f"{pick(values):.4g}" for pick in (median, min, max))
     return middle if least == most else f"{middle} [{least}-{most}]"
+
+
+COMPARISON_HEADINGS = (
+    "against", "found", "clean", "bearings found clean by both", "lead h", "earlier", "later",
+)  # fmt: skip
+
+
+def comparison_rows(
+    ours: Result, others: Sequence[Result], *, with_disputed: bool = True
+) -> list[list[str]]:
+    """Return a row for each other method, ours before the colon."""
+    return [
+        [
+            one.other,
+            f"{one.found[0]} : {one.found[1]}",
+            f"{one.clean[0]} : {one.clean[1]}",
+            str(one.shared),
+            "-" if one.lead_hours is None else f"{one.lead_hours[0]:.3f} : {one.lead_hours[1]:.3f}",
+            str(one.earlier),
+            str(one.later),
+        ]
+        for one in (compare(ours.first, each, with_disputed=with_disputed) for each in others)
+    ]
 
 
 def bearing_rows(results: Sequence[Result]) -> list[list[str]]:

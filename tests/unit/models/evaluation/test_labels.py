@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from models.evaluation import EvaluationError
+from models.evaluation.labels import read_labels, shipped_labels
+from pipelines.window import SensorKey
+from tests.unit.models.evaluation.lives import label
+
+
+def test_the_shipped_labels_know_seven_failing_bearings_and_three_neighbours() -> None:
+    labels = read_labels(shipped_labels())
+    known = [labels.of(SensorKey(*f"{name}/bearing".split("/")[:2])) for name in labels.names()]
+    assert sum(one.fails for one in known if one) == 7
+    assert len(known) == 10
+
+
+def test_nothing_is_learnt_from_the_foreign_rig() -> None:
+    labels = read_labels(shipped_labels())
+    rig = [labels.of(SensorKey("ims-test2", f"bearing{k}")) for k in (1, 2, 3, 4)]
+    assert [one.learn_until for one in rig if one] == [0, 0, 0, 0]
+
+
+def test_what_is_learnt_is_neither_failing_nor_disputed() -> None:
+    labels = read_labels(shipped_labels())
+    learnt = [labels.of(SensorKey(name, "bearing")) for name in labels.names()]
+    for one in learnt:
+        assert one is None or one.learn_until < one.healthy_until
+        assert one is None or not any(one.is_disputed(k) for k in range(one.learn_until))
+
+
+def test_the_full_name_goes_before_the_asset(tmp_path: Path) -> None:
+    path = tmp_path / "labels.toml"
+    path.write_text(
+        '[[bearing]]\nsensor = "p"\nfails = false\nlast_live = 300\n'
+        '[[bearing]]\nsensor = "p/a"\nfails = false\nlast_live = 200\n',
+        encoding="utf-8",
+    )
+    labels = read_labels(path)
+    found = [labels.of(SensorKey("p", sensor)) for sensor in "ab"]
+    assert [one.last_live for one in found if one] == [200, 300]
+    assert labels.of(SensorKey("q", "a")) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("earliest", None, "needs earliest and latest"),
+        ("earliest", 400, "expected 0 to"),
+        ("latest", 150, "lies before earliest"),
+    ],
+)
+def test_a_label_that_makes_no_sense_is_refused(
+    field: str, value: int | None, problem: str
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        msgspec.structs.replace(label(), **{field: value})
+
+
+@pytest.mark.parametrize("text", ["[[bearing]]\nsensor = 'x'\nonset = 3", "nothing ="])
+def test_a_broken_file_is_named_with_what_was_expected(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "labels.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(EvaluationError, match=r"labels\.toml.*\[\[bearing\]\]"):
+        read_labels(path)

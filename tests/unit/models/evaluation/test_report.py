@@ -1,0 +1,187 @@
+import csv
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.evaluation.catalogue import OURS
+from models.evaluation.charted import Network
+from models.evaluation.evaluation import Result, compare, evaluate, sum_up, undisputed
+from models.evaluation.remarks import remarks
+from models.evaluation.report import OUTCOMES, REPORT, SUMS, Page, write_report
+from models.evaluation.spectra import read_spectra
+from models.evaluation.tables import OUTCOME_COLUMNS, SUM_COLUMNS, cell, markdown, summary_rows
+from models.evaluation.told import first_alerts
+from pipelines.features import FeatureSettings, unknown
+from pipelines.recordings import Recording
+from pipelines.window import SensorKey, Window
+from tests.unit.models.evaluation.lives import LAST_LIVE, Scripted, label, life, outcome
+from tests.unit.models.fleet import KEY, START_NS, ZeroEngine, bundle
+
+OTHER = SensorKey("fan", "drive-end")
+LIVES = [life(), life(OTHER, of=label(str(OTHER), disputed=((120, 199),)))]
+EARLY, LATE = ((205, LAST_LIVE, 1),), ((215, 225, 1), (226, LAST_LIVE, 2))
+
+
+def result(*spells: tuple[int, int, int], name: str = OURS, random: bool = False) -> Result:
+    return evaluate([Scripted(spells, name=name, random=random)], LIVES, seeds=3)[0]
+
+
+def recording() -> Recording:
+    rng = np.random.default_rng(3)
+
+    def read() -> Iterator[Window]:
+        for index in range(LAST_LIVE + 1):
+            for key in (KEY, OTHER):
+                samples = rng.normal(size=(1, 2048)).astype(np.float32)
+                yield Window(*key, ("x",), START_NS + index * 10**10, 20_480.0, "g", samples)
+
+    return Recording(Path("nowhere"), (KEY, OTHER), None, read)
+
+
+def page(*results: Result) -> Page:
+    network = Network(bundle(), ZeroEngine())
+    return Page(
+        facts={"command": "bearingwatch evaluate <x>"},
+        results=results,
+        told=first_alerts(LIVES, lambda _first, _seed: network),
+        recordings=[recording()],
+        features=FeatureSettings(),
+        machine=unknown,
+        leave_one_out=False,
+    )
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+class Tags(HTMLParser):
+    """Counts tags, and refuses a page that loads anything from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: dict[str, int] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+        assert tag not in ("script", "link", "img")
+        assert "src" not in dict(attrs)
+
+
+def test_only_random_methods_get_several_seeds() -> None:
+    assert len(result(*EARLY).by_seed) == 1
+    assert len(result(*EARLY, random=True).by_seed) == 3
+
+
+def test_a_method_that_sees_the_whole_rig_is_asked_about_failing_bearings_only() -> None:
+    healthy = life(OTHER, of=label(str(OTHER), fails=False, earliest=None, latest=None))
+    (whole,) = evaluate([Scripted(whole_rig=True)], [LIVES[0], healthy], seeds=1)
+    assert [one.life.key for one in whole.first] == [KEY]
+
+
+def test_sums_count_bearings_and_healthy_time() -> None:
+    sums = sum_up(result(*LATE).first)
+    assert (sums.failing, sums.found, sums.in_time, sums.to_alarm) == (2, 2, 2, 2)
+    assert (sums.clean, sums.false, sums.median_delay) == (2, 0, 15.0)
+    hours = (100 + 20) * 10 / 3600
+    assert sums.healthy_years == pytest.approx(hours / 8766, rel=1e-6)
+    assert sums.false_bounds.upper == pytest.approx(3.6889 / sums.healthy_years, rel=1e-4)
+
+
+def test_bearings_of_which_people_disagree_can_be_left_out() -> None:
+    assert [one.life.key for one in undisputed(result(*EARLY).first)] == [KEY]
+
+
+def test_a_comparison_names_what_is_better_on_which_side() -> None:
+    one = compare(result(*EARLY).first, result(*LATE, name="other"))
+    assert (one.better, one.worse) == (["median lead"], [])
+    assert (one.shared, one.earlier, one.later) == (2, 2, 0)
+    false = compare(result((130, 140, 1), *EARLY).first, result(*LATE, name="other"))
+    assert false.worse == ["clean"]
+
+
+def test_leads_are_compared_on_bearings_clean_by_both_only() -> None:
+    one = compare(result((130, 140, 1), *EARLY).first, result(*LATE, name="other"))
+    assert one.shared == 1  # what is false on one bearing is disputed on the other
+
+
+def test_a_simple_method_that_does_as_well_is_named() -> None:
+    said = remarks([result(*EARLY), result(*EARLY, name="rms-6-sigma")], leave_one_out=False)
+    assert any("rms-6-sigma does as well as ours" in text for text in said)
+
+
+def test_an_order_of_frames_that_carries_nothing_is_named() -> None:
+    said = remarks([result(*EARLY), result(*EARLY, name="frames-shuffled")], leave_one_out=True)
+    assert any("order of the frames carries nothing" in text for text in said)
+    assert "never saw it" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("spells", "shown"),
+    [
+        (EARLY, "205/0"),
+        ((), "missed/0"),
+        (((150, LAST_LIVE, 1),), "latched/1"),
+        (((150, 205, 1), (230, LAST_LIVE, 1)), "latched,230/1"),
+    ],
+)
+def test_a_cell_says_what_became_of_a_bearing(
+    spells: tuple[tuple[int, int, int], ...], shown: str
+) -> None:
+    assert cell(outcome(*spells)) == shown
+
+
+def test_a_table_for_documents_has_as_many_columns_in_every_line() -> None:
+    lines = markdown(["a", "b"], [["1", "2"]]).splitlines()
+    assert lines == ["| a | b |", "| --- | --- |", "| 1 | 2 |"]
+
+
+def test_seeds_are_shown_as_median_and_spread() -> None:
+    found = [result(*spells, random=True).first for spells in (EARLY, LATE)]
+    both = Result(Scripted(name=OURS, random=True), (found[0], *found))
+    row = summary_rows([both])[0]
+    assert row[8] == "5 [5-15]"
+
+
+def test_the_report_is_one_page_with_plots_and_two_csv_files(tmp_path: Path) -> None:
+    write_report(page(result(*LATE), result(*EARLY, name="other")), tmp_path / "new" / "out")
+    out = tmp_path / "new" / "out"
+    text = (out / REPORT).read_text("utf-8")
+    tags = Tags()
+    tags.feed(text)
+    assert tags.counts["svg"] == 4  # life and spectrum of each bearing
+    assert "bearingwatch evaluate &lt;x&gt;" in text
+    rows = rows_of(out / OUTCOMES)
+    assert tuple(rows[0]) == OUTCOME_COLUMNS
+    assert [row["detected"] for row in rows] == ["215", "215", "205", "205"]
+    sums = rows_of(out / SUMS)
+    assert tuple(sums[0]) == SUM_COLUMNS
+    assert [row["found"] for row in sums] == ["2", "2"]
+
+
+def test_the_same_numbers_give_the_same_page(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_report(page(result(*EARLY)), tmp_path / name)
+    first, second = ((tmp_path / name / REPORT).read_bytes() for name in ("a", "b"))
+    assert first == second
+
+
+def test_what_was_told_names_index_and_alert() -> None:
+    network = Network(bundle(), ZeroEngine())
+    told = first_alerts(LIVES[:1], lambda _first, _seed: network)[0]
+    assert told.index is not None
+    assert told.alert is not None
+    assert told.alert.link == "primary"
+    assert told.withheld == 0
+
+
+def test_spectra_are_read_of_the_wanted_windows_only() -> None:
+    found = read_spectra([recording()], {KEY: (0, 3)}, FeatureSettings())
+    assert set(found) == {(KEY, 0), (KEY, 3)}
+    spectrum = found[KEY, 3]
+    assert spectrum.hz[1] == pytest.approx(10.0)
+    assert spectrum.amplitude.shape == spectrum.hz.shape
