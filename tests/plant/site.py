@@ -77,8 +77,10 @@ class Site:
     def admin(self) -> Iterator[Any]:
         """Yield a client that may change topics."""
         admin = KafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
-        yield admin
-        admin.close()
+        try:
+            yield admin
+        finally:
+            admin.close()
 
     def influxdb_client(self) -> InfluxDBClient:
         """Return a client that may do anything."""
@@ -103,10 +105,12 @@ class Site:
             for one in messages
         ]
         ends: dict[int, int] = {}
-        for future in futures:
-            sent = future.get(timeout=30)
-            ends[sent.partition] = max(ends.get(sent.partition, 0), sent.offset + 1)
-        producer.close()
+        try:
+            for future in futures:
+                sent = future.get(timeout=30)
+                ends[sent.partition] = max(ends.get(sent.partition, 0), sent.offset + 1)
+        finally:
+            producer.close()
         return ends
 
     def ends(self) -> dict[int, int]:
@@ -128,8 +132,10 @@ class Site:
             found = {one.partition: consumer.committed(one) for one in where}
             return {number: offset for number, offset in found.items() if offset}
 
-        yield committed
-        consumer.close(autocommit=False)
+        try:
+            yield committed
+        finally:
+            consumer.close(autocommit=False)
 
     def settings(
         self,
