@@ -78,7 +78,10 @@ def _part(ours: Sequence[Outcome], other: Result) -> str:
         return f"Taken out, {other.method.name}: worse in {', '.join(one.better)}{changed}."
     if one.worse:
         return f"Taken out, {other.method.name}: *better* in {', '.join(one.worse)}{changed}."
-    return f"Taken out, {other.method.name}: nothing is lost by the sums{changed}."
+    return (
+        f"Taken out, {other.method.name}: as many found and clean, the same median lead: "
+        f"by the sums this part adds nothing here{changed}."
+    )
 
 
 def _order(ours: Sequence[Outcome], other: Result) -> str:
