@@ -42,6 +42,7 @@ class Note(StrEnum):
     BASELINE_REFINED = "baseline_refined"
     BUNDLE_CHANGED = "bundle_changed"
     OTHER_FEATURES = "recommissioning_for_other_features"
+    ODD_SIGNAL = "other_signal_held_back"
     OTHER_SIGNAL = "recommissioning_for_other_signal"
     QUIETER = "quieter_than_baseline"
     STOPPED = "stopped"

@@ -112,9 +112,11 @@ class Judge:
         current.scatter(batch)
 
     def _adopt(self, current: Round) -> None:
-        """Follow a change of bundle, features or axes; late windows change nothing."""
+        """Follow a change of bundle, features or signal; late windows and strays change nothing."""
         rows = current.rows
+        self._count_odd(current)
         strange = (rows["bundle"] != self._bundle) | ~current.alike
+        strange &= ~current.odd
         for k in np.flatnonzero(strange & current.active).tolist():
             row = rows[k : k + 1]
             reason = self._reason(row, alike=bool(current.alike[k]))
@@ -125,6 +127,15 @@ class Judge:
                 current.notes[k] = (reason,)
             row["bundle"], row["features"] = self._bundle, self._features
             charts.reset(row, self._prior)
+
+    def _count_odd(self, current: Round) -> None:
+        """Hold back windows of another signal until there are enough of them in a row."""
+        rows = current.rows
+        unlike = current.active & ~current.alike & self._known(current)
+        counted = np.where(unlike, rows["odd"] + 1, np.where(current.active, 0, rows["odd"]))
+        current.odd = unlike & (counted < self._settings.gates.odd_windows)
+        rows["odd"] = np.where(unlike & ~current.odd, 0, counted)
+        current.note(current.odd & (rows["odd"] == 1), Note.ODD_SIGNAL)
 
     def _reason(self, row: Rows, *, alike: bool) -> Note:
         if row["features"][0] != self._features:
@@ -163,11 +174,11 @@ class Judge:
         scored = ~np.isnan(batch.scores.loss[current.positions])
         level = np.where(commissioned, batch.scores.level[current.positions], np.nan)
         faulty = active & current.faulty
-        live = active & ~faulty
+        live = active & ~faulty & ~current.odd
         stopped = live & gates.standing(level, current.rpm, self._settings.gates)
         live &= ~stopped
         held = gates.hold(current.rows, live, level, current.rpm, self._settings.gates)
-        held &= commissioned
+        held = (held & commissioned) | (current.odd & ~faulty)
         self._note_conditions(current, faulty, stopped)
         return Sorted(
             faulty=faulty,
@@ -181,13 +192,13 @@ class Judge:
         """Keep the flags of fault and stop, and note where one began or ended."""
         was = current.rows["flags"]
         was_faulty, was_stopped = (was & FAULTY) != 0, (was & STOPPED) != 0
-        known = current.active & ~faulty
+        known = current.active & ~faulty & ~current.odd
         current.note(faulty & ~was_faulty, Note.SENSOR_FAULT_BEGAN)
         current.note(known & was_faulty, Note.SENSOR_FAULT_ENDED)
         current.note(stopped & ~was_stopped, Note.STOPPED)
         current.note(known & ~stopped & was_stopped, Note.STARTED)
         current.flag(FAULTY, faulty)
-        current.flag(STOPPED, stopped | (was_stopped & faulty))
+        current.flag(STOPPED, stopped | (was_stopped & ~known))
 
     def _read(self, batch: Batch, current: Round, value: Floats) -> Reading:
         """Read the charts before the windows move them."""

@@ -115,6 +115,8 @@ class GatePolicy:
     hold_windows: int = 10
     hold_level: float = 2.0
     """RMS ratio from which a held window is judged all the same."""
+    odd_windows: int = 5
+    """So many windows in a row with other axes, unit or rate are a change; fewer are strays."""
 
 
 @dataclass(frozen=True, slots=True)

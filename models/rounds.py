@@ -84,7 +84,8 @@ class Round:
     """The columns of one round; every array has one entry a window.
 
     `rows` are copies of the hot records, changed in place. `active` windows move the state;
-    duplicates and late ones do not.
+    duplicates and late ones do not. `odd` windows measure something else than the baseline and are
+    too few yet to be believed.
     """
 
     number: int
@@ -99,6 +100,7 @@ class Round:
     duplicate: Bools
     late: Bools
     alike: Bools
+    odd: Bools
     notes: list[tuple[Note, ...]]
 
     @classmethod
@@ -126,6 +128,7 @@ class Round:
             duplicate=seen & (start_ns == rows["last_ns"]),
             late=seen & (start_ns < rows["last_ns"]),
             alike=np.array(list(map(alike, colds, observations)), np.bool_),
+            odd=np.zeros(len(positions), np.bool_),
             notes=[()] * len(positions),
         )
 
@@ -168,7 +171,7 @@ def alike(cold: Cold, observation: Observation) -> bool:
         return True
     rate_hz = observation.sample_rate_hz
     same_rate = abs(known.sample_rate_hz - rate_hz) <= RATE_TOLERANCE * rate_hz
-    return known.axes == observation.axes and same_rate
+    return known.axes == observation.axes and known.unit == observation.unit and same_rate
 
 
 def _number(value: float | None) -> float:

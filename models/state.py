@@ -64,7 +64,7 @@ HOT: Final = np.dtype(
         # gates
         ("rpm", "<f8"),
         ("held", "<u4"),
-        ("refined", "<u4"),
+        ("odd", "<u4"),
     ]
 )
 """Layout of the hot record, little-endian."""

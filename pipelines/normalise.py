@@ -75,6 +75,7 @@ class _BaselineRecord(msgspec.Struct, frozen=True, array_like=True):
     """How a baseline lies on disk: arrays as little-endian float32."""
 
     axes: tuple[str, ...]
+    unit: str
     count: int
     first_ns: int
     last_ns: int
@@ -88,6 +89,7 @@ class _SummaryRecord(msgspec.Struct, frozen=True, array_like=True):
     """How a summary lies on disk: arrays as little-endian float32, kept windows as bytes."""
 
     axes: tuple[str, ...]
+    unit: str
     count: int
     stride: int
     first_ns: int
@@ -109,6 +111,7 @@ class Baseline:
     """
 
     axes: tuple[str, ...]
+    unit: str
     count: int
     first_ns: int
     last_ns: int
@@ -158,6 +161,7 @@ class Baseline:
         return _encode(
             _BaselineRecord(
                 axes=self.axes,
+                unit=self.unit,
                 count=self.count,
                 first_ns=self.first_ns,
                 last_ns=self.last_ns,
@@ -175,6 +179,7 @@ class Baseline:
         axes = len(record.axes)
         return cls(
             axes=record.axes,
+            unit=record.unit,
             count=record.count,
             first_ns=record.first_ns,
             last_ns=record.last_ns,
@@ -195,6 +200,7 @@ class BaselineSummary:
     """
 
     axes: tuple[str, ...] = ()
+    unit: str = ""
     count: int = 0
     stride: int = 1
     first_ns: int = 0
@@ -274,6 +280,7 @@ class BaselineSummary:
         table = self._table()
         return Baseline(
             axes=self.axes,
+            unit=self.unit,
             count=self.count,
             first_ns=self.first_ns,
             last_ns=self.last_ns,
@@ -288,6 +295,7 @@ class BaselineSummary:
         return _encode(
             _SummaryRecord(
                 axes=self.axes,
+                unit=self.unit,
                 count=self.count,
                 stride=self.stride,
                 first_ns=self.first_ns,
@@ -307,6 +315,7 @@ class BaselineSummary:
         axes = len(record.axes)
         return cls(
             axes=record.axes,
+            unit=record.unit,
             count=record.count,
             stride=record.stride,
             first_ns=record.first_ns,
@@ -321,6 +330,7 @@ class BaselineSummary:
     def _begun_with(self, observation: Observation, values: Floats) -> BaselineSummary:
         return BaselineSummary(
             axes=observation.axes,
+            unit=observation.unit,
             count=1,
             first_ns=observation.start_ns,
             last_ns=observation.start_ns,

@@ -186,9 +186,9 @@ def test_a_sensor_has_one_state_whatever_partition_its_windows_came_in(site: Sit
     }
 
 
-def test_an_unknown_axis_is_noted_and_learnt_anew(site: Site) -> None:
+def test_an_unknown_axis_is_noted_and_held_back(site: Site) -> None:
     logs = [path.read_text("utf-8") for path in site.folder.glob("run-*.log")]
-    assert any("recommissioning_for_other_signal" in log for log in logs)
+    assert any("other_signal_held_back" in log for log in logs)
 
 
 def test_every_reason_but_those_of_no_record_is_tried() -> None:

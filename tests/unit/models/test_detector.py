@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -252,11 +253,32 @@ def test_other_features_commission_anew_and_keep_the_old_baseline() -> None:
     assert new[KEY].cold.old_baseline_id == states[KEY].cold.baseline_id
 
 
-def test_another_sample_rate_commissions_anew() -> None:
+OTHER_SIGNALS = [
+    {"sample_rate_hz": 10_240.0},
+    {"unit": "m/s2"},
+    {"axes": ("other",)},
+]
+
+
+@pytest.mark.parametrize("other", OTHER_SIGNALS)
+def test_another_signal_that_stays_commissions_anew(other: dict[str, Any]) -> None:
     judging, states = commissioned()
-    window = replace(observation(60), sample_rate_hz=10_240.0)
-    _, judged = judging.judge(states, [window])
-    assert judged[0].notes == ("recommissioning_for_other_signal",)
+    stream = [replace(observation(60 + k), **other) for k in range(5)]
+    new, judged = judge_all(judging, stream, states=states)
+    assert [one.verdict for one in judged] == [Verdict.HELD] * 4 + [Verdict.LEARNT]
+    assert judged[0].notes == ("other_signal_held_back",)
+    assert judged[4].notes == ("recommissioning_for_other_signal",)
+    assert new[KEY].cold.old_baseline_id == states[KEY].cold.baseline_id
+
+
+@pytest.mark.parametrize("other", OTHER_SIGNALS)
+def test_a_stray_window_of_another_signal_leaves_the_baseline(other: dict[str, Any]) -> None:
+    judging, states = commissioned()
+    stream = [replace(observation(60), **other), observation(61)]
+    new, judged = judge_all(judging, stream, states=states)
+    assert [one.verdict for one in judged] == [Verdict.HELD, Verdict.SCORED]
+    assert new[KEY].cold is states[KEY].cold
+    assert new[KEY].row["odd"] == 0
 
 
 def test_rebaselining_learns_anew_and_keeps_the_old_baseline() -> None:
