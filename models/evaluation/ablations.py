@@ -1,8 +1,8 @@
 """Small networks trained alike, to see what the LSTM and the order of its frames are worth.
 
-All four get the same windows, augmentation, epochs and calibration (on the last part of the sensors
-they learn from); they differ in one thing only. `lstm` is the product's network in this cheaper
-training and the one to compare the others with.
+All of them get the same windows, augmentation, epochs and calibration (on the last part of the
+sensors they learn from); they differ in one thing only. `quick-lstm` is the product's network in
+this cheaper training and the one to compare the others with.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from models.augmentation import AugmentationSettings, augment
 from models.calibration import calibrate
 from models.engines.blocks import in_blocks
-from models.evaluation.charted import Averaged
+from models.evaluation.charted import Averaged, Bounded
 from models.learning_set import together
 
 if TYPE_CHECKING:
@@ -189,5 +189,11 @@ VARIANTS: Final = (
         about="trained and asked on the frames' average",
         show=_averaged,
         ask=Averaged,
+    ),
+    replace(
+        LSTM,
+        name="quick-bounded",
+        about="its reconstruction kept between nothing and what it was given",
+        ask=Bounded,
     ),
 )

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.evaluation import Track
-    from models.evaluation.labels import Label
     from models.evaluation.lives import Life
 
 MERGED_WITHIN: Final = 10
@@ -119,8 +118,3 @@ def judge_outcome(life: Life, track: Track) -> Outcome:
         early_alarms=int((alarms < until).sum()),
         in_alert=float(np.mean(zones[healthy] >= WARNING)) if healthy else 0.0,
     )
-
-
-def is_disputed(label: Label) -> bool:
-    """Say whether people disagree about a part of a bearing's life."""
-    return bool(label.disputed)
