@@ -1,0 +1,65 @@
+"""`bearingwatch evaluate` on a small simulated fleet: what it writes and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from daemon.cli import cli
+from daemon.errors import ExitStatus
+
+
+def bearingwatch(*arguments: str | float | Path) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("simulated") / "fleet"
+    done = bearingwatch(
+        "simulate", out, "--machines", 1, "--sensors", 1, "--degrading", 0,
+        "--windows", 130, "--window-s", 0.1,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    return out
+
+
+@pytest.fixture(scope="module")
+def labels(fleet: Path) -> Path:
+    (recording,) = fleet.glob("*.npz")
+    path = fleet.parent / "labels.toml"
+    path.write_text(
+        f'[[bearing]]\nsensor = "{recording.stem}"\nfails = false\nlast_live = 129\n',
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_a_healthy_fleet_is_reported_with_its_exposure(
+    fleet: Path, labels: Path, tmp_path: Path
+) -> None:
+    done = bearingwatch(
+        "evaluate", fleet, "--labels", labels, "--out", tmp_path,
+        "--methods", "bearingwatch,rms-6-sigma",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    assert len((tmp_path / "outcomes.csv").read_text("utf-8").splitlines()) == 3
+    assert len((tmp_path / "sums.csv").read_text("utf-8").splitlines()) == 3
+
+
+def test_an_unknown_method_is_refused_before_anything_is_written(
+    fleet: Path, labels: Path, tmp_path: Path
+) -> None:
+    done = bearingwatch(
+        "evaluate", fleet, "--labels", labels, "--out", tmp_path / "out", "--methods", "rms"
+    )
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "no method 'rms'; there are bearingwatch, " in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_recordings_without_a_label_are_refused(fleet: Path, tmp_path: Path) -> None:
+    done = bearingwatch("evaluate", fleet, "--out", tmp_path)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "no sensor of these recordings has a label" in done.output
