@@ -22,7 +22,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from daemon.errors import SettingsError
 from daemon.settings_errors import explain, suggestion
@@ -36,6 +36,8 @@ PREFIX: Final = "BEARINGWATCH_"
 MIB: Final = 1 << 20
 PATHS: Final = ("assets", "sqlite.path", "csv.path", "model.bundle", "recordings.paths")
 """Settings that are relative to the file when they come from it."""
+TABLES_OF_KINDS: Final = ("influxdb", "sqlite", "csv", "recordings")
+"""Tables that are needed where a kind is named like them."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Positive = Annotated[float, Field(gt=0)]
@@ -276,6 +278,31 @@ class LogSettings(Section):
     """The same event for the same reason is written once in so long, with a count of the rest."""
 
 
+class ChosenVariables(EnvSettingsSource):
+    """The environment, less variables of a table that no kind chooses and no file has.
+
+    A shell often has `BEARINGWATCH_INFLUXDB__TOKEN` exported for another run than this one.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings], told: Mapping[str, Any]) -> None:
+        super().__init__(settings_cls)
+        self._told = told
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what variables say."""
+        found = super().__call__()
+        needed = {self._kind(found, section) for section in ("source", "series", "journal")}
+        idle = {table for table in TABLES_OF_KINDS if table not in needed | self._told.keys()}
+        return {name: value for name, value in found.items() if name not in idle}
+
+    def _kind(self, found: Mapping[str, Any], section: str) -> str:
+        default = self.settings_cls.model_fields[section].default.kind
+        for told in (found.get(section), self._told.get(section)):
+            if isinstance(told, dict) and "kind" in told:
+                return str(told["kind"])
+        return str(default)
+
+
 def _host_name() -> str:
     return socket.gethostname()
 
@@ -322,7 +349,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file."""
-        return env_settings, init_settings
+        return ChosenVariables(settings_cls, init_settings()), init_settings
 
     @model_validator(mode="after")
     def _fleet_is_possible(self) -> Self:
@@ -333,7 +360,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _chosen_tables_are_there(self) -> Self:
         kinds = {self.source.kind, self.series.kind, self.journal.kind}
-        for kind in ("influxdb", "sqlite", "csv", "recordings"):
+        for kind in TABLES_OF_KINDS:
             if kind in kinds and getattr(self, kind) is None:
                 raise ValueError(f"a kind is {kind!r}, so the table [{kind}] is needed")
         if self.journal.kind == "kafka" and self.source.kind != "kafka":
@@ -342,6 +369,32 @@ class Settings(BaseSettings):
                 f" and not {self.source.kind!r}; use journal.kind = 'sqlite'"
             )
         return self
+
+
+class KafkaPart(BaseSettings):
+    """The Kafka table alone, of file and environment; whatever else they say is not looked at."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return env_settings, init_settings
 
 
 class ToldSettings(Settings):
@@ -375,9 +428,10 @@ def load_kafka_settings(path: Path | None = None) -> KafkaSettings:
     """Read what `topics` and `produce` need; a gateway need not know of stores and tokens."""
     told = _read(path) if path else {}
     kept = {"kafka": told["kafka"]} if "kafka" in told else {}
-    offline = {"series": {"kind": "memory"}}
-    settings = _build({**kept, **offline}, folder=Path.cwd(), named=str(path or "environment"))
-    return settings.kafka
+    try:
+        return KafkaPart(**kept).kafka
+    except ValidationError as error:
+        raise SettingsError(explain(error, KafkaPart, str(path or "environment"))) from error
 
 
 def _build(told: dict[str, Any], *, folder: Path, named: str) -> Settings:

@@ -144,6 +144,38 @@ def test_topics_need_the_kafka_table_only(tmp_path: Path) -> None:
     assert settings.dead_letters_topic == "plant7.dead-letters"
 
 
+def test_topics_are_not_disturbed_by_variables_of_other_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_INFLUXDB__TOKEN", "s3cret")
+    monkeypatch.setenv("BEARINGWATCH_LOOP__BATCH_WINDOWS", "none")
+    monkeypatch.setenv("BEARINGWATCH_KAFKA__GROUP", "g")
+    told = '[kafka]\nprefix = "plant7"\n[influxdb]\nurl = "http://x:8086"\n'
+    settings = load_kafka_settings(write(tmp_path, told))
+    assert (settings.prefix, settings.group) == ("plant7", "g")
+
+
+def test_a_mistake_in_the_kafka_table_is_named_for_topics(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"kafka\.prefxi: unknown setting; did you mean"):
+        load_kafka_settings(write(tmp_path, '[kafka]\nprefxi = "plant7"\n'))
+
+
+def test_a_variable_of_a_store_that_is_not_chosen_asks_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_INFLUXDB__TOKEN", "s3cret")
+    assert load_settings(write(tmp_path, OFFLINE)).influxdb is None
+
+
+def test_a_variable_of_a_chosen_store_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_INFLUXDB__TOKEN", "s3cret")
+    monkeypatch.setenv("BEARINGWATCH_SERIES__KIND", "influxdb")
+    with pytest.raises(SettingsError, match=r"influxdb\.url: is required"):
+        load_settings(write(tmp_path, OFFLINE))
+
+
 def test_every_path_among_the_settings_is_anchored() -> None:
     found = set()
     for name, field in Settings.model_fields.items():
