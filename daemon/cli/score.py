@@ -19,6 +19,7 @@ from daemon.cli.options import (
     model_option,
 )
 from daemon.cli.threads import cap_threads
+from daemon.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,6 +63,7 @@ def command(
     bearingwatch score pump.csv --sample-rate-hz 25600 --unit g --out scores.csv
     """  # noqa: D301
     cap_threads()
+    refuse_destruction(out, (*paths, *filter(None, [assets])))
     recordings = described(arguments).open(paths)
     summary = Summary()
     score(
@@ -76,6 +78,22 @@ def command(
     )
     summary.print()
     click.echo(f"{summary.windows} rows are in {out}")
+
+
+def refuse_destruction(out: Path, inputs: Iterable[Path]) -> None:
+    """Raise `SettingsError` where writing `out` would touch what is read, or cannot work."""
+    if not out.parent.is_dir():
+        raise SettingsError(f"--out {out}: there is no folder {out.parent}; make it first")
+    if out.is_dir():
+        raise SettingsError(f"--out {out}: is a folder; name a CSV file")
+    target = out.resolve()
+    for path in inputs:
+        if target == path.resolve() or (out.exists() and out.samefile(path)):
+            raise SettingsError(f"--out {out}: is to be read; choose another file")
+        if path.resolve() in target.parents:
+            raise SettingsError(
+                f"--out {out}: lies in {path}, which is read; choose a file outside of it"
+            )
 
 
 def score(recordings: list[Recording], told: dict[str, Any], summary: Summary) -> None:

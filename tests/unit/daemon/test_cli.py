@@ -129,6 +129,39 @@ def test_score_does_not_obey_a_daemons_environment(
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        ("read/machine.npz", "machine.npz"),
+        ("read/machine.npz", "linked.npz"),
+        ("read", "scores.csv"),
+        ("read", "deeper/scores.csv"),
+    ],
+)
+def test_score_writes_nothing_over_or_beside_what_it_reads(
+    fleet: Path, tmp_path: Path, read: str, name: str
+) -> None:
+    folder = tmp_path / "read"
+    (folder / "deeper").mkdir(parents=True)
+    recording = folder / "machine.npz"
+    recording.write_bytes(next(fleet.glob("*.npz")).read_bytes())
+    (folder / "linked.npz").symlink_to(recording)
+    before = recording.read_bytes()
+    done = bearingwatch("score", tmp_path / read, "--out", folder / name)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "choose " in done.output
+    assert recording.read_bytes() == before
+    assert not (folder / "scores.csv").exists()
+
+
+def test_score_makes_no_folders(fleet: Path, tmp_path: Path) -> None:
+    done = bearingwatch("score", fleet, "--out", tmp_path / "none" / "scores.csv")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "there is no folder" in done.output
+    assert not (tmp_path / "none").exists()
+    assert "is a folder" in bearingwatch("score", fleet, "--out", tmp_path).output
+
+
 def test_a_file_without_a_unit_is_named(tmp_path: Path) -> None:
     (tmp_path / "pump.csv").write_text("0.1\n0.2\n")
     done = bearingwatch("score", tmp_path / "pump.csv", "--out", tmp_path / "s.csv")
