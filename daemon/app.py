@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
-from daemon.errors import SettingsError
 from daemon.judging import Judging, open_model
 from daemon.loop import Parts, Policy
 from daemon.machines import load_machines
@@ -225,15 +224,11 @@ def build_source(settings: Settings) -> Source:
 
 
 def _recorded(settings: Settings) -> Iterator[Window]:
-    from pipelines.recordings import RecordingError, declare, discover, in_time_order
+    from daemon.recorded import open_recordings, recorded_windows
 
     told = settings.recordings
     assert told is not None  # noqa: S101
-    fields = _given(told.model_dump(exclude={"paths"}))
-    try:
-        return in_time_order(discover(told.paths, declare(**fields)))
-    except RecordingError as error:
-        raise SettingsError(str(error)) from error
+    return recorded_windows(open_recordings(told.paths, told.model_dump(exclude={"paths"})))
 
 
 def _simulated(settings: Settings) -> Iterator[Window]:

@@ -51,7 +51,7 @@ class Fatal(BearingwatchError):
 
 
 class SettingsError(BearingwatchError):
-    """Settings, assets or arguments are wrong."""
+    """Settings, assets or arguments are wrong, or a recording that they name is."""
 
     exit_status = ExitStatus.BAD_SETTINGS
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import tomllib
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
@@ -177,12 +178,30 @@ class RecordingsSettings(Section):
 
     paths: Annotated[tuple[Path, ...], Field(min_length=1)]
     """Files and folders: .npz, the IMS and FEMTO layouts, CSV, WAV or Parquet."""
+    asset: str | None = None
+    """Declared name of the machine; goes before what a file or its name says."""
+    sensor: str | None = None
+    """Declared name of the sensor."""
+    axes: Listed | None = None
+    """Declared names of the channels, in their order in the file."""
+    columns: Listed | None = None
+    """Columns to read from CSV or Parquet; all where unset."""
     sample_rate_hz: Positive | None = None
     """Declared rate, for formats that do not carry one."""
     unit: Literal["g", "m/s2", "mm/s", "V"] | None = None
     """Declared unit, for formats that do not carry one."""
+    scale: Positive | None = None
+    """Declared physical value of one count."""
+    full_scale: Positive | None = None
+    """Instead of `scale`, for WAV: physical value of the largest sample."""
+    start: datetime | None = None
+    """Declared time of the first sample; UTC where it has no zone."""
     window_s: Positive = 1.0
     """Length of the windows that one continuous signal is cut into."""
+    rpm: Positive | None = None
+    """Declared speed, if it is constant."""
+    load: Annotated[float, Field(ge=0)] | None = None
+    """Declared load, if it is constant; in any unit."""
 
 
 class SimulatorSettings(Section):

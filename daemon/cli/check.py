@@ -84,14 +84,7 @@ def _recordings(settings: Settings, paths: tuple[Path, ...]) -> str:
     from daemon.machines import load_machines
 
     told = settings.recordings
-    declared = Described(
-        asset=None,
-        sensor=None,
-        sample_rate_hz=told.sample_rate_hz if told else None,
-        unit=told.unit if told else None,
-        window_s=told.window_s if told else None,
-        rpm=None,
-    )
+    declared = Described(told.model_dump(exclude={"paths"}) if told else {})
     sensors = [key for recording in declared.open(paths) for key in recording.sensors]
     without = load_machines(settings.assets).assets.unmatched(sensors)
     for key in without[:SHOWN]:

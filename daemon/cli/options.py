@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from daemon.errors import SettingsError
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pipelines.recordings import Recording
 
@@ -33,51 +32,74 @@ model_option = click.option(
 assets_option = click.option(
     "--assets", type=FILE, help="TOML file that says what is known of the machines."
 )
+POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+def _listed(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
+    return None if value is None else tuple(part.strip() for part in value.split(","))
+
+
+def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    try:
+        return None if value is None else datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is no time like 2026-01-31T12:00:00Z") from error
+
+
 _DECLARED = (
     click.option("--asset", help="Name of the machine, where files do not say."),
     click.option("--sensor", help="Name of the sensor, where files do not say."),
-    click.option("--sample-rate-hz", type=click.FloatRange(min=0, min_open=True), help="Rate."),
+    click.option(
+        "--axes", metavar="NAME,...", callback=_listed, help="Names of the channels, in order."
+    ),
+    click.option(
+        "--columns",
+        metavar="NAME,...",
+        callback=_listed,
+        help="Columns to read from CSV or Parquet.  [default: all]",
+    ),
+    click.option("--sample-rate-hz", type=POSITIVE, help="Rate."),
     click.option(
         "--unit", type=click.Choice(["g", "m/s2", "mm/s", "V"]), help="Unit of the signal."
     ),
+    click.option("--scale", type=POSITIVE, help="Physical value of one count."),
+    click.option(
+        "--full-scale",
+        type=POSITIVE,
+        help="Instead, for WAV: physical value of the largest sample, such as 50 for +-50 g.",
+    ),
+    click.option(
+        "--start",
+        metavar="TIME",
+        callback=_time,
+        help="Time of the first sample, such as 2026-01-31T12:00:00Z; UTC where it has no zone.",
+    ),
     click.option(
         "--window-s",
-        type=click.FloatRange(min=0, min_open=True),
+        type=POSITIVE,
         help="Length of the windows that one continuous signal is cut into.  [default: 1]",
     ),
-    click.option("--rpm", type=click.FloatRange(min=0, min_open=True), help="Speed, if constant."),
+    click.option("--rpm", type=POSITIVE, help="Speed, if constant."),
+    click.option("--load", type=click.FloatRange(min=0), help="Load, if constant; in any unit."),
 )
+NAMES = (
+    "asset", "sensor", "axes", "columns", "sample_rate_hz", "unit", "scale", "full_scale", "start",
+    "window_s", "rpm", "load",
+)  # fmt: skip
+"""Arguments that `declared_options` bring, which are the fields of `Declared`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What the command line says of recordings; None where it says nothing."""
+    """What is told of recordings: fields of `Declared`, None where nothing is."""
 
-    asset: str | None
-    sensor: str | None
-    sample_rate_hz: float | None
-    unit: str | None
-    window_s: float | None
-    rpm: float | None
+    told: Mapping[str, Any]
 
     def open(self, paths: tuple[Path, ...]) -> list[Recording]:
         """Open the recordings at `paths`; raises `SettingsError` naming the file."""
-        from pipelines.recordings import RecordingError, declare, discover
+        from daemon.recorded import open_recordings
 
-        told = {
-            "asset": self.asset,
-            "sensor": self.sensor,
-            "sample_rate_hz": self.sample_rate_hz,
-            "unit": self.unit,
-            "window_s": self.window_s,
-            "rpm": self.rpm,
-        }
-        try:
-            return discover(
-                paths, declare(**{name: value for name, value in told.items() if value is not None})
-            )
-        except RecordingError as error:
-            raise SettingsError(str(error)) from error
+        return open_recordings(paths, self.told)
 
 
 def declared_options(function: F) -> F:
@@ -89,4 +111,4 @@ def declared_options(function: F) -> F:
 
 def described(arguments: dict[str, Any]) -> Described:
     """Take the values of `declared_options` out of a command's arguments."""
-    return Described(**{name: arguments.pop(name) for name in Described.__slots__})
+    return Described({name: arguments.pop(name) for name in NAMES})

@@ -83,10 +83,10 @@ def command(
 
 
 def _recorded(recordings: list[Any]) -> tuple[Iterator[Window], int | None]:
-    from pipelines.recordings import in_time_order
+    from daemon.recorded import recorded_windows
 
     total = sum(recording.length or 0 for recording in recordings) or None
-    return in_time_order(recordings), total
+    return recorded_windows(recordings), total
 
 
 def _simulated(seed: int, machines: int) -> tuple[Iterator[Window], int | None]:

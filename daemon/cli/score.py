@@ -100,9 +100,9 @@ def score(recordings: list[Recording], told: dict[str, Any], summary: Summary) -
     """Run the loop over `recordings`; raises what `Process.run` does."""
     from daemon.app import build_offline
     from daemon.cli.quiet import quiet_logs
+    from daemon.recorded import recorded_windows
     from daemon.settings import ToldSettings
     from daemon.stopping import Stopping
-    from pipelines.recordings import in_time_order
 
     settings = ToldSettings.model_validate(
         {
@@ -122,7 +122,7 @@ def score(recordings: list[Recording], told: dict[str, Any], summary: Summary) -
             summary.add(judged.judgements)
             advance(len(judged.judgements))
 
-        windows = in_time_order(recordings)
+        windows = recorded_windows(recordings)
         build_offline(settings, windows, watch=watch).run(stopping)
 
 

@@ -42,6 +42,8 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     unit: Literal["g", "m/s2", "mm/s", "V"] | None = None
     scale: float | None = None
     """Physical value of one count."""
+    full_scale: float | None = None
+    """Instead of `scale`, for WAV: physical value of the largest sample."""
     start: datetime | None = None
     """Time of the first sample; one without a zone is taken as UTC."""
     window_s: float = 1.0
@@ -51,10 +53,12 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         """Refuse numbers that no recording can have."""
-        for name in ("sample_rate_hz", "scale", "window_s"):
+        for name in ("sample_rate_hz", "scale", "full_scale", "window_s"):
             number = getattr(self, name)
             if number is not None and not 0.0 < number < float("inf"):
                 raise ValueError(f"{name} must be positive, got {number}")
+        if self.scale is not None and self.full_scale is not None:
+            raise ValueError("declare scale or full_scale, not both")
 
     @property
     def start_ns(self) -> int | None:

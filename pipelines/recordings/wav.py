@@ -64,8 +64,14 @@ def _mapped(path: Path) -> tuple[int, NDArray[Any]]:
 
 
 def _scale(path: Path, declared: Declared, samples: NDArray[Any]) -> float:
-    if declared.scale is None and samples.dtype.kind == "i":
+    integers = samples.dtype.kind == "i"
+    if declared.full_scale is not None:
+        # SciPy widens 24 bits to the upper ones of 32, so the type alone tells the largest count.
+        return declared.full_scale / (2.0 ** (8 * samples.dtype.itemsize - 1) if integers else 1.0)
+    if declared.scale is None and integers:
         raise RecordingError(
-            path, "integer samples; declare scale, the physical value of one count"
+            path,
+            "integer samples; declare scale, the physical value of one count, or full_scale, that "
+            "of the largest",
         )
     return declared.scale or 1.0

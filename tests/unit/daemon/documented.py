@@ -91,7 +91,11 @@ def leaves() -> Iterator[tuple[tuple[str, ...], click.Command]]:
 def command_blocks() -> Iterator[str]:
     """Yield the section of every command, its help as people see it."""
     for path, command in leaves():
-        context = click.Context(command, info_name=f"bearingwatch {' '.join(path)}")
+        context = click.Context(
+            command,
+            info_name=f"bearingwatch {' '.join(path)}",
+            help_option_names=cli.context_settings["help_option_names"],
+        )
         context.max_content_width = context.terminal_width = 100
         yield f"## {' '.join(path)}\n\n```\n{command.get_help(context)}\n```\n"
 

@@ -9,9 +9,12 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from scipy.io import wavfile
 
 from daemon.cli import COMMANDS, LazyGroup, cli
-from daemon.errors import ExitStatus
+from daemon.cli.options import Described
+from daemon.errors import ExitStatus, SettingsError
+from daemon.recorded import recorded_windows
 from tests.plant.bundles import write_bundle
 
 
@@ -127,6 +130,80 @@ def test_score_does_not_obey_a_daemons_environment(
     monkeypatch.setenv("BEARINGWATCH_SERIES__KIND", "influxdb")
     done = bearingwatch("score", fleet, "--out", tmp_path / "s.csv", "--model", bundle)
     assert done.exit_code == 0, done.output
+
+
+def test_a_16_bit_wav_needs_no_more_than_its_unit_and_full_scale(
+    bundle: Path, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(1).integers(-9000, 9000, 40_960).astype("<i2")
+    wavfile.write(tmp_path / "pump.wav", 20_480, noise)
+    done = bearingwatch(
+        "score", tmp_path / "pump.wav", "--unit", "g", "--full-scale", 50, "--axes", "radial",
+        "--start", "2026-01-31T12:00:00Z", "--load", 3, "--out", tmp_path / "s.csv",
+        "--model", bundle,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert rows(tmp_path / "s.csv")[0]["time"] == "1769860800000000000"
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        (("--start", "yesterday"), "is no time like"),
+        (("--axes", "x,y,z"), "3 axes"),
+        (("--scale", 1, "--full-scale", 1), "not both"),
+        (("--columns", "x,y"), "no column 'y'"),
+    ],
+)
+def test_a_declaration_that_does_not_fit_is_named(
+    tmp_path: Path, told: tuple[str | int, ...], problem: str
+) -> None:
+    (tmp_path / "pump.csv").write_text("x\n0.1\n0.2\n")
+    done = bearingwatch(
+        "score", tmp_path / "pump.csv", "--unit", "g", "--sample-rate-hz", 100, *told,
+        "--out", tmp_path / "s.csv",
+    )  # fmt: skip
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert problem in done.output
+
+
+@pytest.fixture
+def spoilt(tmp_path: Path) -> Path:
+    path = tmp_path / "pump.csv"
+    levels = [f"{level:.4f}" for level in np.random.default_rng(1).normal(size=9000)]
+    levels[7999] = "abc"
+    path.write_text("\n".join(levels) + "\n")
+    return path
+
+
+def test_a_broken_line_is_told_by_score_and_is_no_defect_of_ours(
+    spoilt: Path, bundle: Path, tmp_path: Path
+) -> None:
+    done = bearingwatch(
+        "score", spoilt, "--unit", "g", "--sample-rate-hz", 2560, "--out", tmp_path / "s.csv",
+        "--model", bundle,
+    )  # fmt: skip
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "pump.csv, line 8000: 'abc' is no finite number" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_broken_line_ends_the_daemon_with_status_2(
+    spoilt: Path, bundle: Path, tmp_path: Path
+) -> None:
+    path = settings(tmp_path, bundle)
+    told = path.read_text().replace('"simulator"', '"recordings"')
+    path.write_text(
+        f'{told}[recordings]\npaths = ["{spoilt}"]\nunit = "g"\nsample_rate_hz = 2560\n'
+    )
+    done = bearingwatch("run", "-c", path)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+
+
+def test_a_broken_line_stops_produce(spoilt: Path) -> None:
+    told = Described({"unit": "g", "sample_rate_hz": 2560.0})
+    with pytest.raises(SettingsError, match=r"pump\.csv, line 8000"):
+        list(recorded_windows(told.open((spoilt,))))
 
 
 @pytest.mark.parametrize(

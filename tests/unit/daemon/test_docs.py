@@ -52,6 +52,11 @@ def test_every_command_and_option_is_documented(
     assert documented_here.count("\n") > 5
 
 
+@pytest.mark.parametrize("block", list(documented.command_blocks()))
+def test_help_is_documented_as_people_see_it(block: str) -> None:
+    assert block in text("commands.md")
+
+
 @pytest.mark.parametrize(
     "word",
     [

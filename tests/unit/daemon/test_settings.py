@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,18 @@ def test_the_environment_wins_over_the_file(
     settings = load_settings(write(tmp_path, OFFLINE + "[loop]\nbatch_windows = 3\n"))
     assert settings.loop.batch_windows == 7
     assert settings.kafka.bootstrap_servers == ("a:9092", "b:9092")
+
+
+def test_a_list_that_may_be_unset_is_separated_by_commas_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_RECORDINGS__AXES", "radial, axial")
+    told = OFFLINE.replace('"simulator"', '"recordings"')
+    told += '[recordings]\npaths = ["x"]\nstart = 2026-01-31T12:00:00Z\n'
+    settings = load_settings(write(tmp_path, told))
+    assert settings.recordings is not None
+    assert settings.recordings.axes == ("radial", "axial")
+    assert settings.recordings.start == datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def test_a_part_of_a_table_may_come_from_the_environment(

@@ -257,6 +257,23 @@ def test_integers_keep_their_type(tmp_path: Path, make: Callable[[Path], Path]) 
     assert windows[0].scale == 0.01
 
 
+@pytest.mark.parametrize(
+    ("dtype", "largest"), [("<i2", 32_768), ("<i4", 2**31), ("<f4", 1.0)], ids=str
+)
+def test_full_scale_is_the_worth_of_the_largest_wav_sample(
+    tmp_path: Path, dtype: str, largest: float
+) -> None:
+    path = tmp_path / "fan.wav"
+    wavfile.write(path, int(RATE), np.full(200, largest / 2, dtype))
+    window = next(iter(open_recording(path, DECLARED, full_scale=50.0)))
+    np.testing.assert_allclose(window.signal(), 25.0)
+
+
+def test_scale_and_full_scale_exclude_each_other(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="not both"):
+        open_recording(make_wav(tmp_path), DECLARED, scale=1.0, full_scale=1.0)
+
+
 # ---- what must be declared, and what is broken -----------------------------------------------
 
 
