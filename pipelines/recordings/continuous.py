@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+_TIMES: Final = frozenset(
+    {"t", "time", "times", "timestamp", "timestamps", "datetime", "date"}
+    | {"sec", "secs", "second", "seconds", "ms", "msec", "us"}
+)
+_RAMP_AT_LEAST: Final = 15
+"""Steps that must be even before a column is taken for a time; a signal's first few may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +117,36 @@ def unnamed(channels: int) -> list[str]:
     return ["x"] if channels == 1 else [f"channel{i + 1}" for i in range(channels)]
 
 
+def refuse_time(path: Path, names: list[str], suspect: str) -> NoReturn:
+    """Raise `RecordingError` that tells to leave out the column `suspect`, which is a time."""
+    others = ",".join(name for name in names if name != suspect) or "NAME,..."
+    raise RecordingError(
+        path,
+        f"column {suspect!r} looks like a time or a number of the row, which is no channel; "
+        f"declare columns (--columns {others})",
+    )
+
+
+def is_time(name: str) -> bool:
+    """Whether a heading such as `Time [s]`, `t_ms` or `timestamp` is that of a time."""
+    words = [word for word in re.split(r"[^a-z]+", name.lower()) if word]
+    return bool(words) and (words[0] in _TIMES or words == ["elapsed", "time"])
+
+
+def is_even_ramp(values: NDArray[np.float64]) -> bool:
+    """Whether numbers grow by the same step, but for how they were rounded when written."""
+    steps = np.diff(values)
+    if len(steps) < _RAMP_AT_LEAST or not (steps > 0).all():
+        return False
+    even = np.linspace(values[0], values[-1], len(values))
+    return bool((np.abs(values - even) < 0.75 * steps.mean()).all())
+
+
 def chosen(path: Path, declared: Declared, names: list[str]) -> list[str]:
-    """Return the columns to read, all unless declared."""
+    """Return the columns to read, all unless declared; a time among all is refused."""
+    if declared.columns is None:
+        for name in filter(is_time, names):
+            refuse_time(path, names, name)
     wanted = list(declared.columns or names)
     missing = [name for name in wanted if name not in names]
     if missing:

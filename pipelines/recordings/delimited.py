@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pipelines.recordings.continuous import Signal, axes_of, chosen, key_of, unnamed
+import numpy as np
+
+from pipelines.recordings.continuous import (
+    Signal,
+    axes_of,
+    chosen,
+    is_even_ramp,
+    key_of,
+    refuse_time,
+    unnamed,
+)
 from pipelines.recordings.recording import Declared, Recording, need_sample_rate, need_unit
-from pipelines.recordings.table import first_line, is_number, read_blocks, separator_of
+from pipelines.recordings.table import (
+    first_lines,
+    is_number,
+    read_blocks,
+    refuse_decimal_commas,
+    separator_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,15 +30,21 @@ if TYPE_CHECKING:
 
     from pipelines.window import Window
 
+LOOKED_AT: Final = 256
+"""Lines by which a time column and decimal commas are recognised before anything is read."""
+
 
 def open_csv(path: Path, declared: Declared) -> Recording:
     """Open a text file; rate and unit must be declared. Its length is known after reading."""
-    line = first_line(path)
-    separator = separator_of(line)
-    fields = [field.strip().strip('"') for field in line.split(separator)]
+    lines = first_lines(path, LOOKED_AT)
+    separator = separator_of(lines[0])
+    refuse_decimal_commas(path, lines, separator)
+    fields = [field.strip().strip('"') for field in lines[0].split(separator)]
     header = not all(is_number(field) for field in fields)
     names = fields if header else unnamed(len(fields))
     wanted = chosen(path, declared, names)
+    if declared.columns is None and len(names) > 1:
+        _refuse_a_ramp(path, names, [line.split(separator) for line in lines[int(header) :]])
     signal = Signal(
         path=path,
         key=key_of(path, declared),
@@ -40,3 +62,10 @@ def open_csv(path: Path, declared: Declared) -> Recording:
         )
 
     return Recording(path, (signal.key,), None, read)
+
+
+def _refuse_a_ramp(path: Path, names: list[str], rows: list[list[str]]) -> None:
+    for column, name in enumerate(names):
+        fields = [row[column] for row in rows if column < len(row)]
+        if all(map(is_number, fields)) and is_even_ramp(np.array(fields, np.float64)):
+            refuse_time(path, names, name)

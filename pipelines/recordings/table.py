@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SEPARATORS: Final = ("\t", ";", ",")
+_DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?$")
+_WHOLE_PART: Final = re.compile(r"[+-]?\d+$")
+_NO_COUNT: Final = re.compile(r"-0,|[+-]?\d+,0\d")
 
 
 def read_table(path: Path, *, columns: int, separator: str | None = None) -> NDArray[np.float64]:
@@ -66,6 +71,45 @@ def first_line(path: Path) -> str:
     if not line.strip():
         raise RecordingError(path, "starts with no numbers; is the file empty?", line=1)
     return line
+
+
+def first_lines(path: Path, count: int) -> list[str]:
+    """Return up to `count` lines that are not blank; raises `RecordingError` for an empty file."""
+    first_line(path)
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        return [line.strip("\r\n") for line in islice(lines, count) if line.strip()]
+
+
+def refuse_decimal_commas(path: Path, lines: list[str], separator: str) -> None:
+    """Raise `RecordingError` where `0,0125` stands for 0.0125.
+
+    Between commas two columns of counts look nearly the same; a fraction gives itself away by
+    leading zeros (`0,0125`) or a negative zero before it (`-0,5`), which nobody writes for counts.
+    """
+    bare = separator == "," and separator not in lines[0]
+    for number, line in enumerate(lines, start=1):
+        fields = [field.strip().strip('"') for field in line.split(separator)]
+        if bare or separator != ",":
+            found = any(map(_DECIMAL_COMMA.match, [line] if bare else fields))
+        else:
+            found = _are_halves(fields)
+        if found:
+            raise RecordingError(
+                path,
+                f"{line.strip()[:40]!r} has decimal commas; write decimal points (0.0125), and "
+                "semicolons or tabulators between columns",
+                line=number,
+            )
+
+
+def _are_halves(fields: list[str]) -> bool:
+    """Whether fields between commas are whole parts and fractions in turn, and surely so."""
+    pairs = list(zip(fields[::2], fields[1::2], strict=False))
+    return (
+        len(fields) % 2 == 0
+        and all(_WHOLE_PART.match(whole) and part.isdigit() for whole, part in pairs)
+        and any(_NO_COUNT.match(f"{whole},{part}") for whole, part in pairs)
+    )
 
 
 def separator_of(line: str) -> str:

@@ -274,6 +274,55 @@ def test_scale_and_full_scale_exclude_each_other(tmp_path: Path) -> None:
         open_recording(make_wav(tmp_path), DECLARED, scale=1.0, full_scale=1.0)
 
 
+def write_csv(folder: Path, header: str, *columns: NDArray[Any], separator: str = ",") -> Path:
+    path = folder / "motor.csv"
+    lines = [separator.join(f"{value:.4f}" for value in row) for row in zip(*columns, strict=True)]
+    path.write_text("\n".join([header] * bool(header) + lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("header", ["time,Ax", "Time [s],Ax", "t_ms,Ax", "TIMESTAMP,Ax", "sec,Ax"])
+def test_a_column_named_like_a_time_is_no_channel(tmp_path: Path, header: str) -> None:
+    path = write_csv(tmp_path, header, noise(200, 1)[:, 0], noise(200, 1)[:, 0])
+    with pytest.raises(RecordingError, match="--columns Ax"):
+        open_recording(path, DECLARED)
+    assert next(iter(open_recording(path, DECLARED, columns=("Ax",)))).axes == ("Ax",)
+
+
+@pytest.mark.parametrize("header", ["a,b", ""])
+@pytest.mark.parametrize("rate", [1.0, 25_600.0])
+def test_a_column_that_grows_evenly_is_no_channel(tmp_path: Path, header: str, rate: float) -> None:
+    path = write_csv(tmp_path, header, 7 + np.arange(200) * 10 / rate, noise(200, 1)[:, 0])
+    with pytest.raises(RecordingError, match="looks like a time"):
+        open_recording(path, DECLARED)
+
+
+@pytest.mark.parametrize("name", ["tangential", "temperature", "x", "timed", "Ax (g)"])
+def test_other_columns_are_channels(tmp_path: Path, name: str) -> None:
+    path = write_csv(tmp_path, name, noise(200, 1)[:, 0])
+    assert len(open_recording(path, DECLARED).sensors) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0,0125\n-0,5\n", "0,5;1,25\n0,1;-2,5\n", "Ax\n1,5\n2,5\n", "Ax;Ay\n1,5;2,5\n",
+        "0,5\n" * 30 + "-0,5\n",
+    ],
+)  # fmt: skip
+def test_decimal_commas_are_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "motor.csv"
+    path.write_text(text)
+    with pytest.raises(RecordingError, match=r"decimal commas; write decimal points"):
+        open_recording(path, DECLARED)
+
+
+def test_two_columns_of_counts_are_no_decimal_commas(tmp_path: Path) -> None:
+    path = tmp_path / "motor.csv"
+    path.write_text("12,7\n-3,0\n0,125\n" * 100)
+    assert next(iter(open_recording(path, DECLARED))).axes == ("channel1", "channel2")
+
+
 # ---- what must be declared, and what is broken -----------------------------------------------
 
 
