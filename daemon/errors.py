@@ -5,7 +5,7 @@
     |-- Fenced           these partitions are no longer ours: drop the batch, poll again
     |-- Fatal            we are bad: stop, exit status 1
     |-- SettingsError    what we were told is bad: exit status 2
-    `-- StartError       we cannot start here: exit status 3
+    `-- StartError       what is here cannot be worked with: exit status 3
 
 A bad *record* is no error of the loop: `pipelines.wire.InvalidRecord` becomes a dead letter.
 Adapters translate foreign exceptions at the border and keep the cause. A message says what was
@@ -57,6 +57,9 @@ class SettingsError(BearingwatchError):
 
 
 class StartError(BearingwatchError):
-    """What is needed to start is missing or refuses us."""
+    """What we need is missing, refuses us or cannot be read: a restart alone does not help.
+
+    Mostly met at the start; but a state that a newer version wrote comes with its partition.
+    """
 
     exit_status = ExitStatus.COULD_NOT_START

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from daemon.errors import Fatal
+from daemon.errors import StartError
 from models.state import SensorState, StateError, decode_state
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Holdings:
         return {key: home for key, home in self.homes.items() if home in partitions}
 
     def take(self, partition: int, restored: Restored) -> None:
-        """Begin to hold a partition; raises `Fatal` for states that cannot be read."""
+        """Begin to hold a partition; raises `StartError` for states that cannot be read."""
         states = {key: _decoded(key, state) for key, state in restored.states.items()}
         self.drop([partition])
         self.states.update(states)
@@ -77,5 +77,5 @@ def _decoded(key: SensorKey, record: StateRecord) -> SensorState:
     try:
         return decode_state(record.hot, record.cold)
     except StateError as error:
-        # Without the cause: a newer version's state is no defect, and the message says it all.
-        raise Fatal(f"state of {key}: {error}") from None
+        # Neither a defect nor cured by a restart: a supervisor must not try it in a loop.
+        raise StartError(f"state of {key}: {error}") from error

@@ -3,8 +3,8 @@
 Contract
 --------
 * `start` fences an older process with the same identity; may raise `StartError`, `Unavailable`.
-* `restore(partitions)` returns what was last committed for them. It raises `Fatal` for a record
-  that a newer version wrote.
+* `restore(partitions)` returns what was last committed for them. It raises `StartError` for
+  a record that a newer version wrote.
 * `commit(entry)` is atomic: all of it or nothing, once. It raises `Unavailable` (nothing was
   committed, or it is not known yet: the same entry may be committed again, less the partitions
   that a poll took away meanwhile), or `Fenced` (nothing was committed and nothing of it ever will

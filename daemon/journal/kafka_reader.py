@@ -11,7 +11,7 @@ from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
 from daemon import kafka_clients
-from daemon.errors import Fatal, Unavailable
+from daemon.errors import Fatal, StartError, Unavailable
 from daemon.journal import StateRecord
 from daemon.journal.delivery import Published
 from models.alerts import AlertEvent
@@ -46,11 +46,11 @@ def state_key(key: SensorKey, part: str) -> bytes:
 
 
 def parse_state_key(raw: bytes) -> tuple[SensorKey, str]:
-    """Undo `state_key`; raises `Fatal` for what this version never writes."""
+    """Undo `state_key`; raises `StartError` for what this version never writes."""
     names, _, part = raw.decode("utf-8", "replace").rpartition("#")
     asset, slash, sensor = names.partition("/")  # an asset's name has no slash, a sensor's may
     if not slash or part not in {HOT, COLD}:
-        raise Fatal(
+        raise StartError(
             f"state record with key {raw!r}: expected <asset>/<sensor>#hot or #cold; a newer"
             " bearingwatch wrote it: upgrade, or use another prefix"
         )
@@ -183,12 +183,12 @@ def _event(message: Any) -> AlertEvent:
     try:
         event = _decode_event(message.value)
     except msgspec.MsgspecError as error:
-        raise Fatal(
+        raise StartError(
             f"alert event at {message.topic}/{message.partition}/{message.offset} cannot be read:"
             f" {error}"
         ) from error
     if event.schema > 1:
-        raise Fatal(
+        raise StartError(
             f"alert event at {message.topic}/{message.partition}/{message.offset} has schema"
             f" {event.schema}, this version knows 1: a newer bearingwatch wrote it, upgrade"
         )

@@ -278,7 +278,7 @@ def no_membership() -> Any:
 def test_state_records_of_a_newer_version_are_fatal(kafka_server: KafkaServer, key: bytes) -> None:
     settings = with_topics(kafka_server.bootstrap)
     send(settings, settings.state_topic, key, b"value")
-    with pytest.raises(Fatal, match="newer"), opened(settings, no_membership):
+    with pytest.raises(StartError, match="newer"), opened(settings, no_membership):
         pass
 
 
@@ -286,7 +286,7 @@ def test_alert_events_of_a_newer_version_are_fatal(kafka_server: KafkaServer) ->
     settings = with_topics(kafka_server.bootstrap)
     newer = {**msgspec.to_builtins(event()), "schema": 2}
     send(settings, settings.alerts_topic, b"pump", msgspec.json.encode(newer))
-    with pytest.raises(Fatal, match="upgrade"), opened(settings, no_membership):
+    with pytest.raises(StartError, match="upgrade"), opened(settings, no_membership):
         pass
 
 

@@ -219,5 +219,5 @@ def test_a_newer_state_is_refused_with_a_hint(bundle: Path, tmp_path: Path) -> N
     with closing(sqlite3.connect(tmp_path / "plant.db")) as connection, connection:
         connection.create_function("newer", 1, lambda hot: (99).to_bytes(4, "little") + hot[4:])
         connection.execute("UPDATE states SET hot = newer(hot)")
-    assert finished(path) == ExitStatus.FATAL
+    assert finished(path) == ExitStatus.COULD_NOT_START
     assert "a newer bearingwatch wrote it" in events(path)[-1]["reason"]

@@ -100,7 +100,7 @@ def test_a_newer_state_is_refused_with_a_hint(site: Site, bundle: Path) -> None:
     topic = site.topic_settings().state_topic
     producer.send(topic, newer, key=b"pump/drive-end#hot", partition=0).get(timeout=10)
     producer.close()
-    said = complaint(site.settings(bundle), ExitStatus.FATAL)
+    said = complaint(site.settings(bundle), ExitStatus.COULD_NOT_START)
     assert "pump/drive-end" in said
     assert "a newer bearingwatch wrote it" in said
 

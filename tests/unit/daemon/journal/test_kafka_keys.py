@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.errors import Fatal
+from daemon.errors import StartError
 from daemon.journal.kafka_reader import (
     COLD,
     HOT,
@@ -29,7 +29,7 @@ def test_a_state_key_is_readable() -> None:
     "raw", [b"", b"pump", b"pump/de", b"pump#hot", b"pump/de#new", b"\xff\xfe"]
 )
 def test_a_key_that_was_never_written_by_us_is_fatal(raw: bytes) -> None:
-    with pytest.raises(Fatal, match="upgrade"):
+    with pytest.raises(StartError, match="upgrade"):
         parse_state_key(raw)
 
 
