@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from daemon.errors import Fatal, StartError, Unavailable
@@ -12,8 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from daemon.errors import BearingwatchError
+
 BUSY_S: Final = 2.0
 """Time to wait for another process's transaction."""
+
+_DAMAGED: Final = frozenset(
+    # The last one is what a file says that lacks a table: our statements are right.
+    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+)
 
 _ROOMS: Final = (
     "CREATE TABLE IF NOT EXISTS rooms (room TEXT PRIMARY KEY, version INTEGER NOT NULL)"
@@ -65,18 +72,35 @@ def _create(connection: sqlite3.Connection, room: str, version: int, tables: str
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, doing: str) -> Iterator[None]:
-    """Do all or nothing; a file that is locked or full is `Unavailable`, a broken one `Fatal`."""
+    """Do all or nothing; a file that is locked is `Unavailable`, a damaged one `StartError`."""
     try:
         connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+        yield
         connection.execute("COMMIT")
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
+        _roll_back(connection)
+        raise _translated(error, doing) from error
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    # SQLite has rolled back by itself after some errors; and what a damaged file says of its
+    # ROLLBACK must not stand in for what it said before.
+    with suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        raise Unavailable(f"SQLite file is away, {doing}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise Fatal(f"SQLite file is broken, {doing}: {error}") from error
+
+
+def _translated(error: sqlite3.DatabaseError, doing: str) -> BearingwatchError:
+    """Return what to do about an error: waiting mends a lock or a full disk, no damage."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:  # the primary code
+        return StartError(
+            f"SQLite file is damaged, {doing}: {error}; restore it from a backup, save what is "
+            "left with `sqlite3 FILE .recover`, or move it away to begin anew (sensors are then "
+            "commissioned again)"
+        )
+    if isinstance(error, sqlite3.OperationalError):
+        return Unavailable(f"SQLite file is away, {doing}: {error}")
+    return Fatal(f"SQLite refused {doing}: {error}")

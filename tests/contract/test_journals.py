@@ -356,3 +356,27 @@ def test_a_file_that_a_newer_version_wrote_is_refused(sqlite_bench: SqliteBench)
         connection.commit()
     with pytest.raises(StartError, match="upgrade"):
         sqlite_bench.open()
+
+
+def damage(path: Path) -> None:
+    """Write over the first page, as a file system that lost it would, under an open journal."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path.write_bytes(b"\x17" * path.stat().st_size)
+
+
+def test_a_damaged_file_is_not_waited_for(sqlite_bench: SqliteBench) -> None:
+    journal = sqlite_bench.open()
+    journal.commit(entry(5))
+    damage(sqlite_bench.path)
+    with pytest.raises(StartError, match=r"damaged, committing: .*backup"):
+        journal.commit(entry(6))
+    with pytest.raises(StartError, match=r"damaged, restoring: .*backup"):
+        journal.restore(BOTH)
+
+
+def test_a_damaged_file_is_refused_at_the_start(sqlite_bench: SqliteBench) -> None:
+    sqlite_bench.open().close()
+    damage(sqlite_bench.path)
+    with pytest.raises(StartError, match=r"cannot be used as an SQLite file: .*not a database"):
+        sqlite_bench.open()
