@@ -55,7 +55,7 @@ def command(out: Path, **wanted: Any) -> None:
     """Write recordings of a simulated fleet into the new folder OUT.
 
     One .npz file per sensor, and `truth.csv`: which bearing fails how, the first damaged window
-    and the first after the end of life.
+    and the first after the end of life, counted like `index` in what `score` writes.
 
     \b
     bearingwatch simulate fleet --seed 7 --machines 4

@@ -1,12 +1,14 @@
 """Our `.npz` layouts: snapshots in one array `x` (snapshots, samples, channels) of integers.
 
 With `scale_g` and `t_s` it is a FEMTO bearing, whose channels are axes of one sensor; with
-`scale` and `t_unix` it is an IMS test, whose channels are sensors of one axis. The array is
-streamed out of the archive snapshot by snapshot, never loaded whole.
+`scale` and `t_unix` it is an IMS test, whose channels are sensors of one axis. `asset` and, for
+one sensor, `sensor` name what it is of; without them the file's name does. The array is streamed
+out of the archive snapshot by snapshot, never loaded whole.
 """
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -57,29 +59,37 @@ def open_npz(path: Path, declared: Declared) -> Recording:
     """Open a FEMTO or IMS archive."""
     try:
         header, arrays = _look_into(path)
+    except RecordingError:
+        raise
     except _BROKEN as error:
         raise RecordingError(path, f"broken .npz: {error}; copy it again") from error
-    names = arrays.keys() | {"x"}
-    if names >= _FEMTO:
-        return _open(path, declared, header, arrays, _femto_sensors(arrays, declared))
-    if names >= _IMS:
-        return _open(path, declared, header, arrays, _ims_sensors(header, declared))
-    raise RecordingError(
+    femto = arrays.keys() | {"x"} >= _FEMTO
+    sensors = _femto_sensors(arrays, declared) if femto else _ims_sensors(header, declared)
+    return _open(path, declared, header, arrays, sensors)
+
+
+def _unknown(path: Path, names: set[str]) -> RecordingError:
+    return RecordingError(
         path,
-        f"unknown .npz layout with {', '.join(sorted(names))}; expected "
-        f"{', '.join(sorted(_FEMTO))} or {', '.join(sorted(_IMS))}",
+        f"unknown .npz layout with {', '.join(sorted(names))}; known are "
+        f"{', '.join(sorted(_FEMTO))} (one sensor, see docs/recordings.md) and "
+        f"{', '.join(sorted(_IMS))} (a sensor a channel)",
     )
 
 
 def _look_into(path: Path) -> tuple[_Header, dict[str, NDArray[Any]]]:
-    with zipfile.ZipFile(path) as archive, archive.open("x.npy") as stream:
-        header = _read_header(stream)
+    with zipfile.ZipFile(path) as archive:
+        names = {name.removesuffix(".npy") for name in archive.namelist()}
+        if not (names >= _FEMTO or names >= _IMS):
+            raise _unknown(path, names)
+        with archive.open("x.npy") as stream:
+            header = _read_header(path, stream)
     with np.load(path, allow_pickle=False) as archive_of_arrays:
         small = {n: archive_of_arrays[n] for n in archive_of_arrays.files if n != "x"}
     return header, small
 
 
-def _read_header(stream: IO[bytes]) -> _Header:
+def _read_header(path: Path, stream: IO[bytes]) -> _Header:
     version = np.lib.format.read_magic(stream)
     read = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -87,13 +97,17 @@ def _read_header(stream: IO[bytes]) -> _Header:
     }[version]
     shape, fortran_order, dtype = read(stream)
     if fortran_order or len(shape) != 3 or dtype.str[1:] not in DTYPES:
-        raise ValueError(f"x is {dtype} {shape}, expected {DTYPES} (snapshots, samples, channels)")
+        raise RecordingError(
+            path,
+            f"x is {dtype} {shape}, expected one of {', '.join(DTYPES)} in the order (snapshots, "
+            "samples, channels); see docs/recordings.md",
+        )
     return _Header(shape, dtype)
 
 
 def _femto_sensors(arrays: dict[str, NDArray[Any]], declared: Declared) -> list[_Sensor]:
     axes = declared.axes or tuple(str(name) for name in arrays["channels"])
-    return [_Sensor(declared.sensor or "bearing", axes, slice(None))]
+    return [_Sensor(declared.sensor or _name(arrays, "sensor") or "bearing", axes, slice(None))]
 
 
 def _ims_sensors(header: _Header, declared: Declared) -> list[_Sensor]:
@@ -114,7 +128,8 @@ def _open(
         raise RecordingError(path, f"{len(sensors[0].axes)} axes for {channels} channels")
     starts = _starts(path, declared, arrays, snapshots)
     ims = "t_unix" in arrays
-    asset = declared.asset or valid_name(f"ims-{path.stem}" if ims else path.stem)
+    asset = declared.asset or _name(arrays, "asset")
+    asset = asset or valid_name(f"ims-{path.stem}" if ims else path.stem)
     telling = _Telling(
         asset=asset,
         # An IMS file does not say; see docs/recordings.md on why volts.
@@ -145,9 +160,13 @@ class _Telling:
 
 
 def _number(told: float | None, arrays: dict[str, NDArray[Any]], name: str) -> float | None:
-    if told is not None:
-        return told
-    return float(arrays[name]) if name in arrays else None
+    """Return a number that goes for all windows; NaN in the file says that it is not known."""
+    number = float(arrays[name]) if told is None and name in arrays else told
+    return None if number is None or math.isnan(number) else number
+
+
+def _name(arrays: dict[str, NDArray[Any]], name: str) -> str | None:
+    return valid_name(str(arrays[name])) if name in arrays else None
 
 
 def _starts(
@@ -194,7 +213,7 @@ def _snapshots(path: Path, header: _Header) -> Iterator[NDArray[Any]]:
     size = int(np.prod(shape)) * header.dtype.itemsize
     try:
         with zipfile.ZipFile(path) as archive, archive.open("x.npy") as stream:
-            _read_header(stream)
+            _read_header(path, stream)
             for _ in range(snapshots):
                 yield np.frombuffer(stream.read(size), header.dtype).reshape(shape)
     except _BROKEN as error:

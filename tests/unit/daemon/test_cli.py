@@ -110,6 +110,7 @@ def test_score_writes_one_row_per_window_and_sensor(
         indices = [int(r["index"]) for r in found if (r["asset"], r["sensor"]) == sensor]
         assert indices == list(range(30))
     assert "60 rows are in" in done.output
+    assert sensors == {(row["asset"], row["sensor"]) for row in rows(fleet / "truth.csv")}
 
 
 @pytest.mark.parametrize("batch", [1, 7])
