@@ -22,7 +22,7 @@ from daemon.cli.threads import cap_threads
 from daemon.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from daemon.batch import Judged
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from pipelines.window import SensorKey
 
 
+HEADINGS = (
+    "asset", "sensor", "axes", "windows", "first warning", "first alarm", "at the end",
+)  # fmt: skip
 WIDTH = 140
 """Columns of the summary where there is no terminal to ask."""
 
@@ -77,6 +80,8 @@ def command(
         summary,
     )
     summary.print()
+    for line in invented_times(recordings):
+        click.echo(line)
     click.echo(f"{summary.windows} rows are in {out}")
 
 
@@ -131,7 +136,27 @@ class _Sensor:
     windows: int = 0
     first: dict[str, Judgement] = field(default_factory=dict)
     """First judgement in each zone."""
+    judged: bool = False
+    """Whether learning ever ended."""
+    start_ns: int = 0
     last: Judgement | None = None
+
+    def add(self, judgement: Judgement) -> None:
+        if self.windows == 0:
+            self.start_ns = judgement.observation.start_ns
+        self.windows += 1
+        self.first.setdefault(judgement.zone, judgement)
+        self.judged = self.judged or judgement.status != "commissioning"
+        self.last = judgement
+
+    def row(self) -> tuple[str, ...]:
+        assert self.last is not None  # noqa: S101
+        axes = ", ".join(self.last.observation.axes)
+        times = [_when(self.first.get(zone)) for zone in ("warning", "alarm")]
+        return axes, str(self.windows), *times, f"{self.last.zone}, {self.last.status}"
+
+    def span_s(self) -> float:
+        return (self.last.observation.start_ns - self.start_ns) * 1e-9 if self.last else 0.0
 
 
 class Summary:
@@ -148,24 +173,49 @@ class Summary:
     def add(self, judgements: Iterable[Judgement]) -> None:
         """Take in what was committed."""
         for judgement in judgements:
-            sensor = self._sensors.setdefault(judgement.observation.key, _Sensor())
-            sensor.windows += 1
-            sensor.first.setdefault(judgement.zone, judgement)
-            sensor.last = judgement
+            self._sensors.setdefault(judgement.observation.key, _Sensor()).add(judgement)
 
     def print(self) -> None:
-        """Print a table, one line a sensor."""
+        """Print a table, one line a sensor, and what of it is not to be relied on."""
         from rich.console import Console
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False)
-        for name in ("asset", "sensor", "windows", "first warning", "first alarm", "at the end"):
+        for name in HEADINGS:
             table.add_column(name, no_wrap=name in ("asset", "sensor"), overflow="fold")
         for key, sensor in sorted(self._sensors.items()):
-            state = sensor.last.status if sensor.last else ""
-            times = [_when(sensor.first.get(zone)) for zone in ("warning", "alarm")]
-            table.add_row(*key, str(sensor.windows), *times, str(state))
+            table.add_row(*key, *sensor.row())
         Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+        for line in self._unjudged():
+            click.echo(line)
+
+    def _unjudged(self) -> Iterator[str]:
+        from models.policy import CommissioningPolicy
+
+        wanted = CommissioningPolicy()
+        for key, sensor in sorted(self._sensors.items()):
+            if sensor.judged:
+                continue
+            if sensor.windows < wanted.windows:
+                why = f"{wanted.windows} windows are needed, got {sensor.windows}"
+            elif sensor.span_s() < wanted.span_s:
+                why = f"{wanted.span_s:g} s of windows are needed, got {sensor.span_s():.0f} s"
+            else:
+                why = "its first windows are too unsteady to learn from"
+            yield f"{key}: nothing judged: {why}"
+
+
+def invented_times(recordings: Iterable[Recording]) -> Iterator[str]:
+    """Yield a line where recordings do not say when they were made."""
+    from pipelines.recordings import DEFAULT_START
+
+    undated = [str(recording.path) for recording in recordings if not recording.dated]
+    if undated:
+        more = f" and {len(undated) - 1} more" if len(undated) > 1 else ""
+        yield (
+            f"times are invented, from {DEFAULT_START:%Y-%m-%d} on: {undated[0]}{more} "
+            "tells no date; --start TIME declares it"
+        )
 
 
 def _when(judgement: Judgement | None) -> str:

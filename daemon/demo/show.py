@@ -97,11 +97,12 @@ def _line(flagged: Flagged) -> str:
     truth = flagged.truth
     what = f"{truth.key} ({fault(truth.kind)})"
     failed = f"failed {clock(flagged.failure_ns)}"
-    if flagged.warned is None or flagged.lead_s is None:
+    first = flagged.warned
+    if first is None or flagged.lead_s is None:
         return f"MISSED   {what}: {failed} without an alert"
-    alarmed = flagged.alarmed
-    alarm = f", alarm {span((flagged.failure_ns - alarmed.time_ns) * 1e-9)}" if alarmed else ""
-    return (
-        f"flagged  {what}: {clock(flagged.warned.time_ns)}, {span(flagged.lead_s)}{alarm} "
-        f"before failure ({failed})"
-    )
+    said = f"{first.zone} {span(flagged.lead_s)} before failure"
+    if flagged.alarmed is None:
+        said += ", no alarm"
+    elif flagged.alarmed is not first:
+        said += f", alarm {span((flagged.failure_ns - flagged.alarmed.time_ns) * 1e-9)} before"
+    return f"flagged  {what}: {said} ({clock(first.time_ns)}, {failed})"

@@ -61,7 +61,7 @@ def open_csv(path: Path, declared: Declared) -> Recording:
             read_blocks(path, separator=separator, header=header, columns=columns, rows=signal.rows)
         )
 
-    return Recording(path, (signal.key,), None, read)
+    return Recording(path, (signal.key,), None, read, declared.start is not None)
 
 
 def _refuse_a_ramp(path: Path, names: list[str], rows: list[list[str]]) -> None:

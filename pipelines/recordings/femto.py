@@ -59,6 +59,7 @@ def open_femto(folder: Path, declared: Declared) -> Recording:
         sensors=(key,),
         length=len(files),
         read=partial(_windows, files, key, declared, _condition(folder.name, declared)),
+        dated=declared.start is not None,
     )
 
 

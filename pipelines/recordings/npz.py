@@ -144,6 +144,7 @@ def _open(
         sensors=tuple(SensorKey(asset, sensor.name) for sensor in sensors),
         length=snapshots * len(sensors),
         read=partial(_windows, path, header, starts, sensors, telling),
+        dated=ims or declared.start is not None,
     )
 
 

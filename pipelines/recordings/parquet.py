@@ -42,7 +42,7 @@ def open_parquet(path: Path, declared: Declared) -> Recording:
     def read() -> Iterator[Window]:
         return signal.cut(_blocks(path, wanted, signal.rows))
 
-    return Recording(path, (signal.key,), rows // signal.rows, read)
+    return Recording(path, (signal.key,), rows // signal.rows, read, declared.start is not None)
 
 
 def _parquet_file(path: Path) -> Any:

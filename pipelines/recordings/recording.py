@@ -70,14 +70,17 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Recording:
     """Windows of one or more sensors that lie in a file or folder.
 
-    `length` counts the windows of all sensors; None where only reading tells. Each iteration
-    opens the files anew, reads as it goes and may raise `RecordingError`.
+    `length` counts the windows of all sensors; None where only reading tells. `dated` is False
+    where neither file nor declaration tells the date, so that times are counted from
+    `DEFAULT_START`. Each iteration opens the files anew, reads as it goes and may raise
+    `RecordingError`.
     """
 
     path: Path
     sensors: tuple[SensorKey, ...]
     length: int | None
     read: Callable[[], Iterator[Window]]
+    dated: bool = True
 
     def __iter__(self) -> Iterator[Window]:
         return self.read()

@@ -38,7 +38,9 @@ def open_wav(path: Path, declared: Declared) -> Recording:
         _, again = _read(path)
         return signal.cut(again[i : i + signal.rows] for i in range(0, len(again), signal.rows))
 
-    return Recording(path, (signal.key,), len(samples) // signal.rows, read)
+    return Recording(
+        path, (signal.key,), len(samples) // signal.rows, read, declared.start is not None
+    )
 
 
 def _read(path: Path) -> tuple[int, NDArray[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,9 +14,12 @@ from scipy.io import wavfile
 
 from daemon.cli import COMMANDS, LazyGroup, cli
 from daemon.cli.options import Described
+from daemon.cli.score import Summary
 from daemon.errors import ExitStatus, SettingsError
 from daemon.recorded import recorded_windows
+from models.judgement import Status
 from tests.plant.bundles import write_bundle
+from tests.unit.daemon.loop_bench import judgement, observation, window
 
 
 def bearingwatch(*arguments: str | float | Path) -> Result:
@@ -110,7 +114,24 @@ def test_score_writes_one_row_per_window_and_sensor(
         indices = [int(r["index"]) for r in found if (r["asset"], r["sensor"]) == sensor]
         assert indices == list(range(30))
     assert "60 rows are in" in done.output
+    assert "normal, commissioning" in done.output
+    assert done.output.count(": nothing judged: 100 windows are needed, got 30") == 2
+    assert "times are invented, from 2000-01-01 on" in done.output
     assert sensors == {(row["asset"], row["sensor"]) for row in rows(fleet / "truth.csv")}
+
+
+def test_a_summary_tells_why_nothing_was_judged() -> None:
+    windows = [judgement(observation(window(index)), index) for index in range(120)]
+    learning = [replace(each, status=Status.COMMISSIONING) for each in windows]
+    summary = Summary()
+    summary.add(learning[:1])
+    assert list(summary._unjudged()) == [
+        "pump/de: nothing judged: 100 windows are needed, got 1",
+    ]
+    summary.add(learning[1:])
+    assert next(summary._unjudged()).endswith("900 s of windows are needed, got 119 s")
+    summary.add(windows)
+    assert list(summary._unjudged()) == []
 
 
 @pytest.mark.parametrize("batch", [1, 7])
@@ -144,6 +165,8 @@ def test_a_16_bit_wav_needs_no_more_than_its_unit_and_full_scale(
         "--model", bundle,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
+    assert "radial" in done.output
+    assert "invented" not in done.output
     assert rows(tmp_path / "s.csv")[0]["time"] == "1769860800000000000"
 
 

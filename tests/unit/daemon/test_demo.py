@@ -98,6 +98,25 @@ def test_the_closing_says_what_was_missed_and_what_was_false(fleet: Fleet) -> No
     assert "0 of 1 failing bearings flagged before failure; 1 false alerts on 6 sensors" in text
 
 
+@pytest.mark.parametrize(
+    ("zones", "said"),
+    [
+        ([Zone.WARNING], "warning 3.0 h before failure, no alarm ("),
+        ([Zone.WARNING, Zone.ALARM], "warning 3.0 h before failure, alarm 2.8 h before ("),
+        ([Zone.ALARM], "alarm 3.0 h before failure ("),
+    ],
+)
+def test_the_closing_says_what_was_said_when(fleet: Fleet, zones: list[Zone], said: str) -> None:
+    first = fleet.truth[0].failure - 18
+    kinds = [Transition.RAISED, Transition.ESCALATED]
+    events = [
+        event(fleet, first + step, zone=zone, transition=kinds[step])
+        for step, zone in enumerate(zones)
+    ]
+    text = "\n".join(closing(compare(fleet.spec, fleet.truth, events), fleet.spec))
+    assert said in text
+
+
 def test_rounds_are_spread_over_the_time_to_show(fleet: Fleet) -> None:
     clock = StubClock()
     shown = list(passing(fleet, replace(PLAN, rounds=5), clock.monotonic, clock.sleep))

@@ -15,6 +15,7 @@ from scipy.io import wavfile
 
 from pipelines import wire
 from pipelines.recordings import (
+    DEFAULT_START,
     Declared,
     Recording,
     RecordingError,
@@ -162,6 +163,12 @@ def test_a_recording_may_be_read_again(recording: Recording) -> None:
 def test_windows_fit_the_wire(recording: Recording) -> None:
     for window in recording:
         np.testing.assert_array_equal(wire.decode(wire.encode(window)).samples, window.samples)
+
+
+def test_a_recording_without_a_date_says_so(recording: Recording) -> None:
+    first = next(iter(recording)).start_ns
+    assert recording.dated is (first >= nanoseconds(DEFAULT_START) + 2 * 86_400 * SECOND_NS)
+    assert open_recording(recording.path, DECLARED, scale=1.0, start=datetime.now(UTC)).dated
 
 
 def test_declarations_go_before_what_the_file_says(recording: Recording) -> None:
