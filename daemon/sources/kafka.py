@@ -23,6 +23,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from daemon import kafka_clients
 from daemon.errors import Fatal, Unavailable
 from daemon.sources import Polled, Record
+from daemon.sources.kafka_heartbeats import pace_polls
 from daemon.sources.kafka_joins import keep_joins
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class KafkaSource:
             kafka_clients.close(consumer)
             raise
         keep_joins(consumer)
+        pace_polls(consumer)
         consumer.subscribe([self._settings.windows_topic], listener=self._facts)
         self._consumer = consumer
         self._progress_at = self._monotonic()

@@ -122,3 +122,15 @@ def test_a_broker_that_goes_away_and_comes_back_is_waited_for(tmp_path: Path) ->
             produce(settings, 0, [b"after"])
             polled = poll_until(source, lambda seen: len(records_of(seen)) == 1)
             assert [record.value for record in records_of(polled)] == [b"after"]
+
+
+def test_polling_a_broker_that_is_frozen_costs_next_to_nothing(tmp_path: Path) -> None:
+    with running_kafka(tmp_path / "kafka") as server:
+        settings = with_topics(server.bootstrap, partitions=1)
+        with started(settings) as source:
+            poll_until(source, lambda seen: assigned_in(seen) == {0})
+            with server.frozen():
+                deadline, spent_s = time.monotonic() + 4.0, time.process_time()
+                while time.monotonic() < deadline:
+                    assert not source.poll(0.5).records
+                assert time.process_time() - spent_s < 1.0

@@ -84,6 +84,16 @@ class ContainerServer:
         if self._container is not None:
             _run(self._command, "stop", "-t", "0", self._container)
 
+    def freeze(self) -> None:
+        """Let the server answer nothing."""
+        if self._container is not None:
+            _run(self._command, "pause", self._container)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        if self._container is not None:
+            _run(self._command, "unpause", self._container)
+
     def discard(self) -> None:
         """Remove the container with its data."""
         if self._container is not None:

@@ -39,6 +39,15 @@ class KafkaServer:
     def kill(self) -> None:
         self.lifecycle.kill()
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the broker answer nothing inside the block, with its connections open."""
+        self.lifecycle.freeze()
+        try:
+            yield
+        finally:
+            self.lifecycle.thaw()
+
 
 @contextmanager
 def running_kafka(

@@ -136,4 +136,4 @@ class NotOurs:
     def _refuse(self) -> None:
         raise ServerFailed(f"{self._address} was given by the environment, it is not ours to stop")
 
-    start = stop = kill = discard = _refuse
+    start = stop = kill = freeze = thaw = discard = _refuse

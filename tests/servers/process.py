@@ -1,5 +1,7 @@
 """A server as a child process: started, waited for, stopped by its own pid, else killed."""
 
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -23,12 +25,15 @@ class Lifecycle(Protocol):
 
     ``start`` returns when the server answers. ``stop``, ``kill`` and ``discard`` return when it is
     gone and may be called twice; after ``stop`` and ``kill``, ``start`` brings back the same
-    server with its data.
+    server with its data. ``freeze`` keeps it from answering, with its connections open, until
+    ``thaw``.
     """
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def kill(self) -> None: ...
+    def freeze(self) -> None: ...
+    def thaw(self) -> None: ...
     def discard(self) -> None: ...
 
 
@@ -94,6 +99,14 @@ class ServerProcess:
         self._child.kill()
         self._child.wait()
         self._child = None
+
+    def freeze(self) -> None:
+        """Let the server answer nothing, as a machine that swaps."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def discard(self) -> None:
         """Stop for good; what is left lies in the caller's directory."""
