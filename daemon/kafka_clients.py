@@ -213,7 +213,7 @@ def topic_partitions(client: Any, topic: str, settings: KafkaSettings) -> frozen
     if not found:
         raise StartError(
             f"topic {topic} does not exist at {','.join(settings.bootstrap_servers)}:"
-            " make it with `bearingwatch topics create`"
+            " make it with `bearingwatch topics create -c FILE`"
         )
     return frozenset(found)
 

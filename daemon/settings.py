@@ -8,6 +8,7 @@ are relative to the file.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import tomllib
 from datetime import datetime
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -40,7 +42,23 @@ PATHS: Final = ("assets", "sqlite.path", "csv.path", "model.bundle", "recordings
 TABLES_OF_KINDS: Final = ("influxdb", "sqlite", "csv", "recordings")
 """Tables that are needed where a kind is named like them."""
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+
+def _named(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", value):
+        raise ValueError(
+            "must be up to 128 letters, digits, dots, hyphens or underscores, and begin with a "
+            "letter or digit"
+        )
+    return value
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(r"https?://\S+", value):
+        raise ValueError("must be an address like http://localhost:8086")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_named)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -147,7 +165,7 @@ class KafkaSettings(Section):
 class InfluxdbSettings(Section):
     """The InfluxDB that takes the series."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+    url: Annotated[str, AfterValidator(_address)]
     """Address, such as `http://localhost:8086`."""
     org: Annotated[str, Field(min_length=1)]
     """Organisation that owns the bucket."""
@@ -440,7 +458,12 @@ def load_settings(path: Path | None = None) -> Settings:
     told = _read(path) if path else {}
     folder = path.resolve().parent if path else Path.cwd()
     _refuse_unknown_variables(os.environ)
-    return _build(told, folder=folder, named=str(path) if path else "environment")
+    try:
+        return _build(told, folder=folder, named=str(path) if path else "environment")
+    except SettingsError as error:
+        if path is not None:
+            raise
+        raise SettingsError(f"{error}\nno settings file was named: give -c FILE") from error
 
 
 def load_kafka_settings(path: Path | None = None) -> KafkaSettings:

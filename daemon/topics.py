@@ -87,10 +87,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What `create` did."""
+    """What `create` did; `present` has the partitions of topics that were there."""
 
     made: tuple[str, ...] = field(default=())
-    present: tuple[str, ...] = field(default=())
+    present: Mapping[str, int] = field(default_factory=dict)
 
 
 LOG_RULES: Final = {
@@ -148,7 +148,7 @@ def _create(
     }
     if wanted:
         _ask(settings, lambda: _send(client, wanted))
-    return Created(tuple(wanted), tuple(there))
+    return Created(tuple(wanted), there)
 
 
 def _send(client: Any, wanted: Mapping[str, Any]) -> None:
@@ -195,7 +195,7 @@ def _missing(topic: TopicPlan) -> Finding:
         "the topic",
         "missing",
         "there",
-        "make it with `bearingwatch topics create`",
+        "make it with `bearingwatch topics create -c FILE`",
     )
 
 
@@ -224,7 +224,8 @@ def _wrong_values(topic: TopicPlan, found: Mapping[str, str]) -> Iterator[Findin
             key,
             value,
             expected,
-            f"kafka-configs.sh --alter --topic {topic.name} --add-config {key}={rule.value}",
+            "kafka-configs.sh --bootstrap-server HOST:PORT --alter "
+            f"--topic {topic.name} --add-config {key}={rule.value}",
         )
 
 

@@ -100,7 +100,7 @@ def _confirm(future: Any, settings: KafkaSettings, confirmed: Callable[[int], ob
     except kafka_errors.MessageSizeTooLargeError as error:
         raise StartError(
             f"a window is larger than {settings.windows_topic} takes ({error}): "
-            "`bearingwatch topics check` says what its max.message.bytes should be"
+            "`bearingwatch topics check -c FILE` says what its max.message.bytes should be"
         ) from error
     except kafka_errors.KafkaError as error:
         servers = ",".join(settings.bootstrap_servers)

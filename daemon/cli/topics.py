@@ -59,7 +59,7 @@ def plan(config: Path | None, partitions: int) -> None:
     help="Copies of each partition.  [default: the cluster's own]",
 )
 def create(config: Path | None, partitions: int, replication_factor: int | None) -> None:
-    """Create the topics that are missing; leave the others as they are.
+    """Create the topics that are missing; leave the others as they are, and say how they differ.
 
     \b
     bearingwatch topics create -c plant.toml --partitions 24 --replication-factor 3
@@ -69,8 +69,8 @@ def create(config: Path | None, partitions: int, replication_factor: int | None)
     created = topics.create(_kafka(config), partitions, replication_factor or -1)
     for name in created.made:
         click.echo(f"created  {name}")
-    for name in created.present:
-        click.echo(f"was there  {name}")
+    for name, count in created.present.items():
+        click.echo(was_there(name, count, partitions))
 
 
 @command.command("check")
@@ -89,6 +89,16 @@ def check(ctx: click.Context, config: Path | None) -> None:
         ctx.exit(int(ExitStatus.COULD_NOT_START))
     if not findings:
         click.echo("all topics are as planned")
+
+
+def was_there(name: str, count: int, wanted: int) -> str:
+    """Return what is said of a topic that `create` left alone."""
+    if count == wanted:
+        return f"was there  {name}"
+    return (
+        f"was there  {name}, with {count} partitions and not {wanted}: left as it is; "
+        "docs/topics.md says how to have more"
+    )
 
 
 def show_findings(findings: tuple[Finding, ...]) -> bool:

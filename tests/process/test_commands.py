@@ -135,7 +135,7 @@ def test_produce_says_that_the_topic_is_missing(plant: tuple[Path, KafkaSettings
     path, _ = plant
     status, said = bearingwatch("produce", "--simulate", "1", "--limit", "1", "-c", path)
     assert status == ExitStatus.COULD_NOT_START
-    assert "make it with `bearingwatch topics create`" in said
+    assert "make it with `bearingwatch topics create -c FILE`" in said
     assert "Traceback" not in said
 
 

@@ -15,6 +15,7 @@ from scipy.io import wavfile
 from daemon.cli import COMMANDS, LazyGroup, cli
 from daemon.cli.options import Described
 from daemon.cli.score import Summary
+from daemon.cli.topics import was_there
 from daemon.errors import ExitStatus, SettingsError
 from daemon.recorded import recorded_windows
 from models.judgement import Status
@@ -334,6 +335,17 @@ def test_topics_are_planned_without_a_broker(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert done.output.count("3 partitions") == 5
     assert "plant7.state" in done.output
+
+
+def test_a_topic_with_another_number_of_partitions_is_told() -> None:
+    assert was_there("p.windows", 12, 12) == "was there  p.windows"
+    assert "with 12 partitions and not 24" in was_there("p.windows", 12, 24)
+
+
+def test_run_without_settings_says_how_to_give_some() -> None:
+    done = bearingwatch("run")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "give -c FILE" in done.output
 
 
 def test_produce_wants_one_thing_to_send(fleet: Path) -> None:

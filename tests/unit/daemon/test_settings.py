@@ -100,7 +100,8 @@ def test_a_part_of_a_table_may_come_from_the_environment(
         ("[kafka]\nheartbeat_interval_ms = 40000\n", "at most a third of session_timeout_ms"),
         ("[influxdb]\nurl = 'http://x'\n", "influxdb.token: is required"),
         ("[simulator]\ndegrading = 9\n", "must not exceed simulator.machines"),
-        ('instance = "a b"\n', "instance: String should match pattern"),
+        ('instance = "a b"\n', "instance: must be up to 128 letters, digits, dots"),
+        ("[influxdb]\nurl = 'x:8086'\n", "influxdb.url: must be an address like http://"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
@@ -117,6 +118,11 @@ def test_a_chosen_kind_needs_its_table(tmp_path: Path, kind: str) -> None:
 def test_a_kafka_journal_needs_a_kafka_source(tmp_path: Path) -> None:
     told = OFFLINE.replace('[journal]\nkind = "sqlite"', '[journal]\nkind = "kafka"')
     assert "journal.kind = 'kafka' commits offsets of Kafka" in complaint(tmp_path, told)
+
+
+def test_without_a_file_it_says_how_to_name_one() -> None:
+    with pytest.raises(SettingsError, match="give -c FILE"):
+        load_settings()
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
