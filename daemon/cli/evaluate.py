@@ -110,8 +110,8 @@ def command(
 
     Chronologically, every method with the same first 100 windows: the product, simple limits,
     published methods, and the product with a part taken out. docs/evaluation.md describes labels,
-    methods and how is counted. Needs the evaluation extra, and the training extra for networks:
-    pip install 'bearingwatch[evaluation,training]'.
+    methods and how is counted. Needs the evaluation extra, and the training extra for networks; in
+    a checkout: pip install '.[evaluation,training]'.
 
     \b
     bearingwatch evaluate femto/ ims/test2.npz --assets assets.toml --out report
@@ -240,5 +240,5 @@ def _need_extra() -> None:
     missing = [name for name in ("matplotlib", "sklearn") if find_spec(name) is None]
     if missing:
         raise StartError(
-            f"evaluation needs {' and '.join(missing)}: pip install 'bearingwatch[evaluation]'"
+            f"evaluation needs {' and '.join(missing)}; in a checkout: pip install '.[evaluation]'"
         )

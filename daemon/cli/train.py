@@ -69,8 +69,10 @@ def command(
     """Train a model on the healthy part of the recordings at PATHS and publish it as a bundle.
 
     A new sensor does not need this: the shipped model knows departures from a sensor's own
-    health. Train where your machines are unlike others. Needs the training extra:
-    pip install 'bearingwatch[training]'.
+    health. Train where your machines are unlike others. Needs TensorFlow; in a checkout:
+
+    \b
+    pip install --require-hashes -r requirements/training.txt
 
     \b
     bearingwatch train recordings/ --out bundles/plant-7 --healthy-windows 500
@@ -153,4 +155,7 @@ def _need_keras() -> None:
     from importlib.util import find_spec
 
     if find_spec("keras") is None:
-        raise StartError("training needs TensorFlow: pip install 'bearingwatch[training]'")
+        raise StartError(
+            "training needs TensorFlow; in a checkout: "
+            "pip install --require-hashes -r requirements/training.txt"
+        )

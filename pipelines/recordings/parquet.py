@@ -50,7 +50,7 @@ def _parquet_file(path: Path) -> Any:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
-        raise RecordingError(path, "needs pyarrow; install bearingwatch[parquet]") from error
+        raise RecordingError(path, "needs pyarrow: pip install pyarrow") from error
     try:
         return ParquetFile(path)
     except (OSError, ArrowException) as error:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tests.servers import plan
 from tests.servers.cache import BuildFailed, cache_root
+from tests.servers.influxdb import BUCKET, InfluxdbServer
+from tests.servers.kafka import KafkaServer
 from tests.servers.process import ServerFailed
 
 
@@ -59,6 +61,7 @@ def start() -> int:
 
 
 def _run_until_interrupted(skipped: set[str]) -> None:
+    kafka = influx = None
     with tempfile.TemporaryDirectory(prefix="bearingwatch-") as directory, ExitStack() as stack:
         if "kafka" not in skipped:
             kafka = stack.enter_context(plan.kafka_for_tests(Path(directory) / "kafka"))
@@ -68,8 +71,31 @@ def _run_until_interrupted(skipped: set[str]) -> None:
             print(f"export {plan.INFLUXDB_VARIABLE}={influx.url}")
             print(f"export {plan.INFLUXDB_VARIABLE}_TOKEN={influx.token}")
             print(f"export {plan.INFLUXDB_VARIABLE}_ORG={influx.org}")
+        if kafka and influx:
+            print(f"\n# plant.toml for them\n{plant(kafka, influx)}")
         print("running, Ctrl-C stops them", flush=True)
         signal.pause()
+
+
+def plant(kafka: KafkaServer, influx: InfluxdbServer) -> str:
+    """Return settings for `bearingwatch run` on these servers.
+
+    The bucket is there where we started the server; in one that the environment names it must be
+    made first.
+    """
+    return f"""instance = "line-1"
+
+[kafka]
+bootstrap_servers = ["{kafka.bootstrap}"]
+prefix = "plant-7"
+group = "plant-7"
+
+[influxdb]
+url = "{influx.url}"
+org = "{influx.org}"
+bucket = "{BUCKET}"
+token = "{influx.token}"
+"""
 
 
 def _verdict(steps: list[plan.Step]) -> int:

@@ -362,6 +362,16 @@ def test_train_wants_to_know_once_what_is_healthy(
     assert "say what is healthy" in done.output
 
 
+def test_train_says_how_to_install_what_it_needs(
+    fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    done = bearingwatch("train", fleet, "--out", tmp_path / "b", "--healthy-windows", 5)
+    assert done.exit_code == ExitStatus.COULD_NOT_START
+    assert "pip install --require-hashes -r requirements/training.txt" in done.output
+    assert (Path(__file__).parents[3] / "requirements" / "training.txt").is_file()
+
+
 def test_train_names_a_recipe_it_cannot_read(fleet: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text("healthy_until = 3\n")
