@@ -29,6 +29,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Setting
 
 from daemon.errors import SettingsError
 from daemon.settings_errors import explain, suggestion
+from models.policy import ConfirmationPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "BEARINGWATCH_"
 MIB: Final = 1 << 20
+MOST_AMONG: Final = 60
+"""A chart's memory is 64 bits, and slow sensors are asked for some windows more."""
 PATHS: Final = ("assets", "sqlite.path", "csv.path", "model.bundle", "recordings.paths")
 """Settings that are relative to the file when they come from it."""
 TABLES_OF_KINDS: Final = ("influxdb", "sqlite", "csv", "recordings")
@@ -59,7 +62,7 @@ def _address(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_named)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -255,14 +258,27 @@ class DetectorOverrides(Section):
 
     commissioning_windows: Annotated[int, Field(ge=20)] | None = None
     """Windows that a sensor's baseline is learnt from."""
-    commissioning_span_s: Annotated[float, Field(ge=0)] | None = None
+    commissioning_span_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Time that those windows must span at least."""
     confirm_needed: Count | None = None
     """So many exceeding windows ..."""
-    confirm_among: Count | None = None
+    confirm_among: Annotated[int, Field(ge=1, le=MOST_AMONG)] | None = None
     """... among so many confirm a departure."""
-    confirm_minimum_s: Annotated[float, Field(ge=0)] | None = None
+    confirm_minimum_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Shortest time that a departure must last before it is believed."""
+
+    @model_validator(mode="after")
+    def _confirmation_is_possible(self) -> Self:
+        # No bundle calibrates these two: what is unset is the policy's default.
+        default = ConfirmationPolicy()
+        needed = default.needed if self.confirm_needed is None else self.confirm_needed
+        among = default.among if self.confirm_among is None else self.confirm_among
+        if needed > among:
+            raise ValueError(
+                f"confirm_needed must not exceed confirm_among, or nothing is ever alerted: got"
+                f" {needed} of {among}; unset they are {default.needed} of {default.among}"
+            )
+        return self
 
 
 class LimitsSettings(Section):
@@ -277,7 +293,7 @@ class LimitsSettings(Section):
 class LoopSettings(Section):
     """How the loop batches, waits and stops."""
 
-    batch_windows: Count = 256
+    batch_windows: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Windows judged, written and committed together."""
     poll_timeout_s: Annotated[float, Field(gt=0, le=0.5)] = 0.5
     """Longest wait for windows."""
@@ -285,9 +301,9 @@ class LoopSettings(Section):
     """Every so many windows of a sensor its descriptors are written too."""
     backoff_first_s: Positive = 0.5
     """Longest first wait while a service is away; it doubles, with full jitter."""
-    backoff_longest_s: Positive = 30.0
+    backoff_longest_s: Annotated[Positive, Field(le=3_600)] = 30.0
     """Longest wait of all while a service is away."""
-    drain_s: Positive = 25.0
+    drain_s: Annotated[Positive, Field(le=3_600)] = 25.0
     """Time to finish, commit and leave after a first SIGTERM; keep the supervisor's longer."""
 
 

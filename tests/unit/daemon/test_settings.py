@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import ExitStatus, SettingsError
-from daemon.settings import PATHS, Settings, load_kafka_settings, load_settings
+from daemon.settings import (
+    MOST_AMONG,
+    PATHS,
+    DetectorOverrides,
+    Settings,
+    load_kafka_settings,
+    load_settings,
+)
+from models.policy import ConfirmationPolicy
 
 OFFLINE = """
 [source]
@@ -102,11 +110,26 @@ def test_a_part_of_a_table_may_come_from_the_environment(
         ("[simulator]\ndegrading = 9\n", "must not exceed simulator.machines"),
         ('instance = "a b"\n', "instance: must be up to 128 letters, digits, dots"),
         ("[influxdb]\nurl = 'x:8086'\n", "influxdb.url: must be an address like http://"),
+        ("[detector]\nconfirm_needed = 70\n", "nothing is ever alerted: got 70 of 4"),
+        ("[detector]\nconfirm_among = 2\n", "must not exceed confirm_among"),
+        ("[detector]\nconfirm_among = 61\n", "detector.confirm_among: Input should be less than"),
+        ("[detector]\nconfirm_minimum_s = inf\n", "detector.confirm_minimum_s: Input should be"),
+        ("[loop]\ndrain_s = 3601\n", "loop.drain_s: Input should be less than"),
+        ("[loop]\nbackoff_longest_s = inf\n", "loop.backoff_longest_s: Input should be"),
+        ("[loop]\nbackoff_longest_s = nan\n", "loop.backoff_longest_s: Input should be"),
+        ("[loop]\nbatch_windows = 10001\n", "loop.batch_windows: Input should be less than"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
     ordered = text + OFFLINE if text.startswith("instance") else OFFLINE + text
     assert expected in complaint(tmp_path, ordered)
+
+
+def test_the_longest_confirmation_fits_a_charts_memory() -> None:
+    slow = ConfirmationPolicy().slow_windows
+    assert MOST_AMONG + slow <= 64 - 1
+    told = DetectorOverrides(confirm_needed=MOST_AMONG, confirm_among=MOST_AMONG)
+    assert told.confirm_among == MOST_AMONG
 
 
 @pytest.mark.parametrize("kind", ["influxdb", "sqlite", "csv"])
