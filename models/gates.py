@@ -30,9 +30,11 @@ SPEED_MEMORY: Final = 0.05
 def standing(level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:
     """Return which machines stand; `level` is log10 of RMS over baseline (NaN before there is one).
 
-    `rpm` is NaN where nothing measures it.
+    `rpm` is NaN where nothing measures it. Where there is a baseline, energy has the last word: a
+    broken tachometer reads 0 on a running machine and must not switch its sensors off.
     """
-    stopped: Bools = (level < np.log10(policy.stop_ratio)) | (rpm < TURNING_RPM)
+    silent = level < np.log10(policy.stop_ratio)
+    stopped: Bools = silent | (np.isnan(level) & (rpm < TURNING_RPM))
     return stopped
 
 

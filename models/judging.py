@@ -63,6 +63,9 @@ VERDICTS: Final = (
     Verdict.LEARNT,
 )
 
+GAP_CADENCES: Final = 3.0
+"""A longer pause is a gap, and says nothing of how often windows come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
@@ -146,7 +149,9 @@ class Judge:
         """Count the window and follow the sensor's cadence."""
         rows, active = current.rows, current.active
         elapsed = (current.start_ns - rows["last_ns"]) * 1e-9
-        weight = np.where(rows["index"] <= 1, 1.0, 0.05)
+        early = rows["index"] <= 1
+        elapsed = np.where(early, elapsed, np.minimum(elapsed, GAP_CADENCES * rows["cadence_s"]))
+        weight = np.where(early, 1.0, 0.05)
         followed = rows["cadence_s"] + weight * (elapsed - rows["cadence_s"])
         rows["cadence_s"] = np.where(active & (rows["index"] > 0), followed, rows["cadence_s"])
         rows["last_ns"] = np.where(active, current.start_ns, rows["last_ns"])
@@ -176,6 +181,7 @@ class Judge:
         faulty = active & current.faulty
         live = active & ~faulty & ~current.odd
         stopped = live & gates.standing(level, current.rpm, self._settings.gates)
+        stopped &= ~self._over_declared(current, stopped)
         live &= ~stopped
         held = gates.hold(current.rows, live, level, current.rpm, self._settings.gates)
         held = (held & commissioned) | (current.odd & ~faulty)
@@ -268,6 +274,13 @@ class Judge:
             calm=seen & (highest < chart.release) & ~warning,
             seen=seen,
         )
+
+    def _over_declared(self, current: Round, chosen: Bools) -> Bools:
+        """Say which of the chosen windows are over a declared limit: no standing machine is."""
+        over = np.zeros(len(current.positions), np.bool_)
+        positions = np.flatnonzero(chosen)
+        over[positions] = self._declared(current, positions)[0]
+        return over
 
     def _declared(self, current: Round, chosen: NDArray[np.int64]) -> tuple[Bools, Bools]:
         """Compare with absolute limits: over the warning's, over the alarm's."""

@@ -13,6 +13,19 @@ LOSS_FLOOR: Final = 1e-3
 """Added to the charted loss: its logarithm must not follow a perfect reconstruction down."""
 
 
+def bounded(
+    sequences: NDArray[np.float32], reconstruction: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the reconstruction, (n, frames, bands), kept between 0 and what was given.
+
+    A network may explain a departure away, never invent one: where it expects more than there is,
+    or the opposite, a band could otherwise lose more than its whole departure, and a sensor that
+    wears in far below its baseline would look louder than it is.
+    """
+    low, high = np.minimum(sequences, 0.0), np.maximum(sequences, 0.0)
+    return np.asarray(np.clip(reconstruction, low, high), np.float32)
+
+
 def reconstruction_loss(
     sequences: NDArray[np.float32],
     reconstruction: NDArray[np.float32],

@@ -13,7 +13,7 @@ import numpy as np
 from models.augmentation import AugmentationSettings, augment
 from models.calibration import Calibration, calibrate
 from models.learning_set import SensorSequences, TrainingError, folds, together
-from models.loss import charted_loss, reconstruction_loss
+from models.loss import bounded, charted_loss, reconstruction_loss
 from models.networks import NetworkSettings, build_autoencoder
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def monitored_log_loss(
 def log_loss(network: Any, sensor: SensorSequences) -> NDArray[np.float64]:
     """Return log10 of a sensor's charted loss (windows,): the louder part, the worst axis."""
     sequences, mask = sensor.flat()
-    reconstruction = network.predict(sequences, batch_size=1024, verbose=0)
+    reconstruction = bounded(sequences, network.predict(sequences, batch_size=1024, verbose=0))
     _, band_loss = reconstruction_loss(sequences, reconstruction, mask)
     louder = charted_loss(sequences, band_loss, mask).reshape(sensor.mask.shape[:2])
     return np.asarray(np.log10(louder.max(axis=1)), np.float64)

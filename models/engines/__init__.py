@@ -36,7 +36,8 @@ class Engine(Protocol):
     def reconstruct(self, sequences: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the reconstruction of `sequences`, both (n, frames, bands), n >= 0.
 
-        Masked bands are 0 in the input and ignored by the caller in the output.
+        Every value lies between 0 and what was given (`models.loss.bounded`), so masked bands,
+        which are 0 in the input, are 0 in the output.
         """
         ...
 
@@ -78,7 +79,7 @@ def _open_tensorflow(path: Path) -> Engine:
     except ImportError as error:
         raise EngineError(
             f"the engine 'tensorflow' cannot be imported ({error}): "
-            "pip install 'bearingwatch[training]', or choose the engine 'onnx'"
+            "pip install --require-hashes -r requirements/training.txt, or choose the engine 'onnx'"
         ) from error
     try:
         return TensorflowEngine(path)

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 
 from models.engines.blocks import in_blocks
+from models.loss import bounded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class OnnxEngine:
 
     def reconstruct(self, sequences: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the reconstruction of `sequences`, both (n, frames, bands)."""
-        return in_blocks(self._run, sequences)
+        return bounded(sequences, in_blocks(self._run, sequences))
 
     def _run(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(self._session.run(None, {self._input: block})[0], np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.engines.blocks import BLOCK, in_blocks
+from models.loss import bounded
 from models.networks import load_network
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class TensorflowEngine:
 
     def reconstruct(self, sequences: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the reconstruction of `sequences`, both (n, frames, bands)."""
-        return in_blocks(self._run, sequences)
+        return bounded(sequences, in_blocks(self._run, sequences))
 
     def _run(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(self._call(block), np.float32)

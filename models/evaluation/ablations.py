@@ -15,8 +15,9 @@ import numpy as np
 from models.augmentation import AugmentationSettings, augment
 from models.calibration import calibrate
 from models.engines.blocks import in_blocks
-from models.evaluation.charted import Averaged, Bounded
+from models.evaluation.charted import Averaged
 from models.learning_set import together
+from models.loss import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,7 +118,7 @@ class Frozen:
 
     def reconstruct(self, sequences: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the reconstruction, in blocks of one size."""
-        return in_blocks(self._run, sequences)
+        return bounded(sequences, in_blocks(self._run, sequences))
 
     def _run(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(self._network.predict_on_batch(block), np.float32)
@@ -189,11 +190,5 @@ VARIANTS: Final = (
         about="trained and asked on the frames' average",
         show=_averaged,
         ask=Averaged,
-    ),
-    replace(
-        LSTM,
-        name="quick-bounded",
-        about="its reconstruction kept between nothing and what it was given",
-        ask=Bounded,
     ),
 )

@@ -103,7 +103,9 @@ def choose(chosen: Sequence[str], setting: Setting) -> list[Method]:
         if name not in known:
             raise EvaluationError(f"no method {name!r}; there are {', '.join(known)}")
     if find_spec("keras") is None and (setting.leave_one_out or set(chosen) & set(NEEDS_KERAS)):
-        raise EvaluationError("training needs TensorFlow: pip install 'bearingwatch[training]'")
+        raise EvaluationError(
+            "training needs TensorFlow: pip install --require-hashes -r requirements/training.txt"
+        )
     return [known[name] for name in chosen]
 
 

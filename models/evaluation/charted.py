@@ -269,24 +269,6 @@ class Averaged:
         return np.asarray(sequences - (mean - self._engine.reconstruct(mean)), np.float32)
 
 
-class Bounded:
-    """Another engine whose reconstruction is kept between nothing and what it was given.
-
-    A network that expects more, or the opposite, of a band makes that band look abnormal where
-    its departure is small; bounded, no band can lose more than its departure.
-    """
-
-    name = "bounded"
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def reconstruct(self, sequences: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the reconstruction, clipped."""
-        low, high = np.minimum(sequences, 0.0), np.maximum(sequences, 0.0)
-        return np.clip(self._engine.reconstruct(sequences), low, high)
-
-
 def principal_networks(bundle: Bundle, components: int) -> Networks:
     """Return networks that are principal components of the judged sensor's first windows."""
 

@@ -206,6 +206,28 @@ def test_absolute_limits_protect_from_the_first_window() -> None:
     assert [one.zone for one in judged] == [Zone.NORMAL] * 2 + [Zone.WARNING] * 3
 
 
+def test_a_tachometer_that_reads_nothing_hides_no_damage() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [observation(k, rpm=1500.0) for k in range(60)])
+    stream = [observation(60 + k, rpm=0.0, louder=2.0) for k in range(8)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert judged[-1].zone is Zone.ALARM
+
+
+def test_a_standing_machine_over_a_declared_limit_is_judged() -> None:
+    limits = Limits(unit="g", rms_warning=0.4)
+    stream = [observation(k, rpm=0.0) for k in range(5)]
+    _, judged = judge_all(detector(QUICK, limits=lambda _key: limits), stream)
+    assert [one.zone for one in judged] == [Zone.NORMAL] * 2 + [Zone.WARNING] * 3
+
+
+def test_a_gap_says_nothing_of_the_cadence() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, healthy(60))
+    after, _ = judge_all(judging, [observation(60 + 10_000)], states=states)
+    assert after[KEY].row["cadence_s"] < 1.2 * states[KEY].row["cadence_s"]
+
+
 def test_a_rising_fault_line_is_named() -> None:
     judging = detector(QUICK)
     quiet = [0.0, 0.1, 0.0, 0.1]

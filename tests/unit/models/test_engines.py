@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.bundle import Bundle, load_bundle, read_golden
 from models.engines import EngineError, open_engine
 from models.engines.blocks import BLOCK, in_blocks
-from models.loss import charted_loss, reconstruction_loss
+from models.loss import bounded, charted_loss, reconstruction_loss
 
 SEED = 5
 
@@ -60,6 +60,20 @@ def test_the_loss_has_the_same_bits_in_any_batch(batch: int) -> None:
         np.testing.assert_array_equal(
             charted_loss(sequences[part], bands, mask[part]), charted[part]
         )
+
+
+def test_a_reconstruction_explains_departures_and_invents_none(bundle: Bundle) -> None:
+    sequences = sequences_like(bundle, 256)
+    reconstruction = open_engine(bundle).reconstruct(sequences)
+    residual = sequences - reconstruction
+    assert (np.abs(residual) <= np.abs(sequences)).all()
+    assert (residual * sequences >= 0).all()
+
+
+def test_an_opposite_expectation_costs_no_more_than_the_departure() -> None:
+    sequences = np.random.default_rng(SEED).normal(size=(3, 8, 4)).astype(np.float32)
+    np.testing.assert_array_equal(bounded(sequences, -2 * sequences), 0)
+    np.testing.assert_array_equal(bounded(sequences, 3 * sequences), sequences)
 
 
 def test_the_loss_is_the_mean_square_over_frames_and_bands_that_count() -> None:
@@ -126,7 +140,7 @@ def test_an_unknown_engine_is_refused_with_the_known_ones(bundle: Bundle) -> Non
 def test_a_missing_extra_is_named(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     monkeypatch.delitem(sys.modules, "models.engines.tensorflow_compiled", raising=False)
-    with pytest.raises(EngineError, match=r"pip install 'bearingwatch\[training\]'"):
+    with pytest.raises(EngineError, match=r"requirements/training\.txt"):
         open_engine(bundle, "tensorflow")
 
 

@@ -26,10 +26,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def labels(fleet: Path) -> Path:
-    (recording,) = fleet.glob("*.npz")
     path = fleet.parent / "labels.toml"
     path.write_text(
-        f'[[bearing]]\nsensor = "{recording.stem}"\nfails = false\nlast_live = 129\n',
+        '[[bearing]]\nsensor = "machine-001/bearing-1"\nfails = false\nlast_live = 129\n',
         encoding="utf-8",
     )
     return path

@@ -14,7 +14,7 @@ from models.evaluation.catalogue import (
     every,
     names,
 )
-from models.evaluation.charted import Averaged, Bounded, Network, Shuffled
+from models.evaluation.charted import Averaged, Network, Shuffled
 from models.evaluation.lives import Life
 from models.evaluation.outcomes import judge_outcome
 from pipelines.window import SensorKey
@@ -105,17 +105,3 @@ def test_averaged_frames_leave_the_residual_of_the_average() -> None:
     residual = sequences - Averaged(ZeroEngine()).reconstruct(sequences)
     mean = sequences.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(residual, np.broadcast_to(mean, residual.shape), atol=1e-6)
-
-
-class Opposite:
-    """Reconstructs the opposite of what it is given, and more of it."""
-
-    name = "opposite"
-
-    def reconstruct(self, sequences: np.ndarray) -> np.ndarray:
-        return -2 * sequences
-
-
-def test_a_bounded_reconstruction_never_loses_more_than_the_departure() -> None:
-    sequences = np.random.default_rng(1).normal(size=(3, 8, 4)).astype(np.float32)
-    assert (Bounded(Opposite()).reconstruct(sequences) == 0).all()
