@@ -84,6 +84,7 @@ def build(
         report,
         drain_s=settings.loop.drain_s,
         clock=clock,
+        at_the_end=_completing(settings, parts.series),
     )
     _introduce(settings, model, metrics)
     return App(process, tuple(_beside(settings, progress, metrics)), metrics, progress)
@@ -145,7 +146,23 @@ def build_offline(
     source = WindowSource(windows, batch=settings.loop.batch_windows)
     parts = build_parts(settings, model, source, machines)
     report = Report(Metrics(), Progress(clock.monotonic), watch=watch)
-    return Process(parts, policy_of(settings), report, drain_s=settings.loop.drain_s)
+    return Process(
+        parts,
+        policy_of(settings),
+        report,
+        drain_s=settings.loop.drain_s,
+        at_the_end=_completing(settings, parts.series),
+    )
+
+
+def _completing(settings: Settings, series: Series) -> Callable[[], None]:
+    """Return what is to be done at a source's end: a CSV file is complete then and only then."""
+    if settings.series.kind != "csv":
+        return lambda: None
+    from daemon.series.csv import CsvSeries
+
+    assert isinstance(series, CsvSeries)  # noqa: S101
+    return series.complete
 
 
 # ---- the loop's parts -------------------------------------------------------------------------

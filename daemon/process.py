@@ -43,26 +43,29 @@ class Process:
         *,
         drain_s: float = 25.0,
         clock: Clock = REAL_CLOCK,
+        at_the_end: Callable[[], None] = lambda: None,
     ) -> None:
+        """`at_the_end` is called when all of a finite source is done, before parts are closed."""
         self._parts = parts
         self._policy = policy
         self._report = report
         self._drain_s = drain_s
         self._clock = clock
+        self._at_the_end = at_the_end
 
     def run(
         self, stopping: Callable[[], bool], beside: Sequence[tuple[str, Closable]] = ()
-    ) -> None:
-        """Run until `stopping` or the source's end; raises what ends the process.
+    ) -> bool:
+        """Run until `stopping` or the source's end; return whether it was the source's end.
 
-        `beside` are further parts, started first and closed last.
+        Raises what ends the process. `beside` are further parts, started first and closed last.
         """
         started = Started()
         try:
             for name, part in (*beside, *self._named_parts()):
                 if not self._start(started, name, part, stopping):
-                    return
-            self._go(stopping)
+                    return False
+            return self._go(stopping)
         finally:
             started.close()
 
@@ -93,12 +96,16 @@ class Process:
             self._report.round(waiting=True)
             self._clock.sleep(min(left_s, self._policy.poll_timeout_s))
 
-    def _go(self, stopping: Callable[[], bool]) -> None:
+    def _go(self, stopping: Callable[[], bool]) -> bool:
         loop = Loop(self._parts, self._policy, self._clock, self._report)
         loop.run(stopping)
+        finished = loop.finished  # before a drain, which throws away what is queued
+        if finished:
+            self._at_the_end()
         if stopping():
             began = self._clock.monotonic()
             _log.info("stop_requested", drain_s=self._drain_s)
             done = loop.drain(began + self._drain_s * (1 - CLOSING_SHARE))
             spent_s = round(self._clock.monotonic() - began, 2)
             _log.info("drained" if done else "drain_ended_early", spent_s=spent_s)
+        return finished

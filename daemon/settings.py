@@ -191,7 +191,7 @@ class CsvSettings(Section):
     """The file of the CSV series."""
 
     path: Path
-    """File that one row per window and sensor is written to."""
+    """File of one row per window and sensor; it appears when the source came to its end."""
 
 
 class RecordingsSettings(Section):

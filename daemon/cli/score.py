@@ -19,7 +19,7 @@ from daemon.cli.options import (
     model_option,
 )
 from daemon.cli.threads import cap_threads
-from daemon.errors import SettingsError
+from daemon.errors import ExitStatus, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ WIDTH = 140
 @click.option("--out", required=True, type=OUT, help="CSV file to write.")
 @model_option
 @assets_option
-@click.option("--batch-windows", type=click.IntRange(1), default=256, show_default=True)
+@click.option("--batch-windows", type=click.IntRange(1, 10_000), default=256, show_default=True)
 @declared_options
 def command(
     paths: tuple[Path, ...],
@@ -59,7 +59,7 @@ def command(
     or Parquet with declared rate and unit. It is the daemon's own loop, so the result is what the
     daemon would have said. Columns: asset, sensor, index, time, loss, threshold, zone, state,
     louder; `index` counts a sensor's windows from 0, `zone` is what a subscriber would have been
-    told is open at that time.
+    told is open at that time. Interrupted, it leaves an older CSV file alone and exits with 1.
 
     \b
     bearingwatch score recordings/ --out scores.csv
@@ -69,7 +69,7 @@ def command(
     refuse_destruction(out, (*paths, *filter(None, [assets])))
     recordings = described(arguments).open(paths)
     summary = Summary()
-    score(
+    finished = score(
         recordings,
         {
             "csv": {"path": out},
@@ -82,6 +82,12 @@ def command(
     summary.print()
     for line in invented_times(recordings):
         click.echo(line)
+    if not finished:
+        click.echo(
+            f"interrupted after {summary.windows} windows: {out} was not written; run it again",
+            err=True,
+        )
+        sys.exit(ExitStatus.FATAL)
     click.echo(f"{summary.windows} rows are in {out}")
 
 
@@ -101,8 +107,8 @@ def refuse_destruction(out: Path, inputs: Iterable[Path]) -> None:
             )
 
 
-def score(recordings: list[Recording], told: dict[str, Any], summary: Summary) -> None:
-    """Run the loop over `recordings`; raises what `Process.run` does."""
+def score(recordings: list[Recording], told: dict[str, Any], summary: Summary) -> bool:
+    """Run the loop over `recordings`, return whether to their end; raises what `Process` does."""
     from daemon.app import build_offline
     from daemon.cli.quiet import quiet_logs
     from daemon.recorded import recorded_windows
@@ -128,7 +134,7 @@ def score(recordings: list[Recording], told: dict[str, Any], summary: Summary) -
             advance(len(judged.judgements))
 
         windows = recorded_windows(recordings)
-        build_offline(settings, windows, watch=watch).run(stopping)
+        return build_offline(settings, windows, watch=watch).run(stopping)
 
 
 @dataclass(slots=True)

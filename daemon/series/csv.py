@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import math
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import structlog
 
 from daemon.errors import Fatal, StartError, Unavailable
 from models.judgement import Verdict
@@ -31,20 +33,23 @@ COLUMNS: Final = (
 )
 """`time` is the window's start in ns since the epoch; `louder` is 1 or 0."""
 
+_log: Any = structlog.get_logger("bearingwatch.series")
 _REPEATED: Final = frozenset({Verdict.LATE, Verdict.DUPLICATE})
 """Windows that are not after the sensor's last one; all others have a time of their own."""
 
 
 class CsvSeries:
-    """Writes `Points.rows` beside `settings.path` and renames the file at `close`.
+    """Writes `Points.rows` beside `settings.path`; the file is renamed at `close` if complete.
 
-    There is nothing to overwrite in a text file, so rows that were written already are left out.
+    A run that was stopped or failed leaves an older file of that name alone. There is nothing to
+    overwrite in a text file, so rows that were written already are left out.
     """
 
     def __init__(self, settings: CsvSettings) -> None:
         self._path = settings.path
         self._unfinished = self._path.with_name(f".{self._path.name}.unfinished")
         self._file: IO[str] | None = None
+        self._complete = False
         self._last_ns: dict[SensorKey, int] = {}
         self._repeated: set[tuple[SensorKey, int]] = set()
 
@@ -94,13 +99,22 @@ class CsvSeries:
         else:
             self._last_ns[key] = start_ns
 
+    def complete(self) -> None:
+        """Say that no more rows come: nothing but a source's end makes a file worth its name."""
+        self._complete = True
+
     def close(self) -> None:
-        """Let the file appear under its name."""
+        """Let the file appear under its name if it is complete, else keep the rows beside it."""
         if self._file is None:
             return
         self._file.close()
         self._file = None
-        self._unfinished.replace(self._path)
+        if self._complete:
+            self._unfinished.replace(self._path)
+        elif self._last_ns or self._repeated:
+            _log.warning("csv_unfinished", kept=str(self._unfinished), untouched=str(self._path))
+        else:
+            self._unfinished.unlink(missing_ok=True)
 
 
 def _row(judgement: Judgement) -> Iterator[object]:

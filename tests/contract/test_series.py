@@ -111,6 +111,7 @@ class CsvBench:
         return self._series
 
     def losses(self) -> dict[Row, float]:
+        self._series.complete()
         self._series.close()
         with self._path.open(newline="") as file:
             rows = list(csv.DictReader(file))

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from daemon.errors import ExitStatus
@@ -116,6 +117,32 @@ def content(path: Path) -> dict[str, list[Any]]:
             name: sorted(map(repr, connection.execute(f"SELECT * FROM {name}")))  # noqa: S608
             for name in names
         }
+
+
+def test_an_interrupted_score_says_so_and_replaces_nothing(bundle: Path, tmp_path: Path) -> None:
+    columns = np.random.default_rng(1).normal(size=(256_000, 1))
+    np.savetxt(tmp_path / "pump.csv", columns, fmt="%.3f")
+    out = tmp_path / "s.csv"
+    out.write_text("good\n")
+    child = subprocess.Popen(
+        [
+            *CALL[:-2], "score", str(tmp_path / "pump.csv"), "--sample-rate-hz", "2560",
+            "--unit", "g", "--window-s", "0.1", "--out", str(out), "--model", str(bundle),
+            "--batch-windows", "1",
+        ],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        kept = tmp_path / ".s.csv.unfinished"
+        wait_until(lambda: kept.exists() and kept.read_text().count("\n") > 1, child)
+        child.terminate()
+        said, _ = child.communicate(timeout=PATIENCE_S)
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == ExitStatus.FATAL
+    assert f"{out} was not written" in said.decode()
+    assert out.read_text() == "good\n"
 
 
 def finished(path: Path) -> int:

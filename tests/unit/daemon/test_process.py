@@ -49,9 +49,25 @@ def finished_source(count: int) -> MemorySource:
 
 def test_a_finite_source_runs_to_its_end() -> None:
     journal = Journal()
-    process(journal, finished_source(3), StubClock()).run(lambda: False)
+    assert process(journal, finished_source(3), StubClock()).run(lambda: False)
     assert journal.store.next_offsets == {0: 3}
     assert journal.closed == 1
+
+
+def test_a_stop_is_not_the_sources_end() -> None:
+    # The first round restores, the second polls everything: it is queued, and never judged.
+    rounds = iter([False] * 4)
+    journal = Journal()
+    clock, ends = StubClock(), list[str]()
+    parts = Parts(finished_source(3), MemorySeries(), journal, CountingJudge())
+    report = Report(Metrics(), Progress(clock.monotonic))
+    policy = Policy(batch_windows=1)
+    run = Process(
+        parts, policy, report, clock=clock.bundle(), at_the_end=lambda: ends.append("end")
+    )
+    assert not run.run(lambda: next(rounds, True))
+    assert ends == []
+    assert journal.store.next_offsets.get(0, 0) < 3
 
 
 def test_a_service_that_is_away_at_the_start_is_waited_for() -> None:

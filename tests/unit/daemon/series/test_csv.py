@@ -19,6 +19,7 @@ def written(path: Path, *batches: Points) -> list[dict[str, str]]:
     series.start()
     for batch in batches:
         series.write(batch)
+    series.complete()
     series.close()
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -67,8 +68,27 @@ def test_the_file_is_not_there_before_it_is_complete(tmp_path: Path) -> None:
     series.start()
     series.write(Points(rows=[judgement()]))
     assert not path.exists()
+    series.complete()
     series.close()
     assert [file.name for file in path.parent.iterdir()] == ["s.csv"]
+
+
+def test_a_file_that_is_not_complete_replaces_none(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text("good\n")
+    series = CsvSeries(CsvSettings(path=path))
+    series.start()
+    series.write(Points(rows=[judgement()]))
+    series.close()
+    assert path.read_text() == "good\n"
+    assert (tmp_path / ".s.csv.unfinished").read_text().count("\n") == 2
+
+
+def test_a_series_that_was_only_tried_leaves_nothing(tmp_path: Path) -> None:
+    series = CsvSeries(CsvSettings(path=tmp_path / "s.csv"))
+    series.start()
+    series.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_a_start_error(tmp_path: Path) -> None:
