@@ -88,6 +88,7 @@ class Loop:
         self._alerts_due = False
         self._fences = 0
         self._surveyed_at = clock.monotonic()
+        self._away_since: float | None = None
 
     # ---- running ------------------------------------------------------------------------------
 
@@ -135,6 +136,7 @@ class Loop:
             self._poll_and_wait()
         elif not self._queue and not self._busy and not self._unrestored:
             self._take(self._parts.source.poll(self._policy.poll_timeout_s))
+        self._heed_source()
         self._survey()
 
     def _poll_and_wait(self) -> None:
@@ -344,17 +346,34 @@ class Loop:
 
     # ---- looking around -----------------------------------------------------------------------
 
+    def _heed_source(self) -> None:
+        """Tell of a source that is away; nothing has to be done about it."""
+        away, now = self._parts.source.away, self._clock.monotonic()
+        if away is not None and self._away_since is None:
+            self._away_since = now
+            self._report.source_went_away(away)
+        elif away is None and self._away_since is not None:
+            self._report.source_came_back(now - self._away_since)
+            self._away_since = None
+
     def _survey(self) -> None:
         now = self._clock.monotonic()
         if now - self._surveyed_at < self._policy.survey_every_s:
             return
         self._surveyed_at = now
-        lag = self._parts.source.lag()
-        caught_up = {p for p in self._holdings.partitions if lag.get(p) == 0}
-        attentive = set() if self._patience.waiting or self._queue else caught_up
+        unread = self._parts.source.lag()
+        caught_up = {p for p in self._holdings.partitions if unread.get(p) == 0}
+        # What is not read, or cannot be, cannot be missed.
+        busy = self._patience.waiting or self._queue or self._away_since is not None
+        attentive = set() if busy else caught_up
         for key, quiet_s in self._silence.pass_time(now, attentive):
             self._report.fell_silent(key, quiet_s)
-        self._report.surveyed(lag, self._silence.silent)
+        self._report.surveyed(sum(unread.values()) + self._in_hand_count, self._silence.silent)
+
+    @property
+    def _in_hand_count(self) -> int:
+        """How many records were read and not committed."""
+        return len(self._queue) + (len(self._batch.records) if self._batch else 0)
 
     def _cadence_s(self, key: SensorKey) -> float:
         declared = self._parts.declared_cadence_s(key)

@@ -81,12 +81,15 @@ class Process:
         patience = Patience(self._policy.backoff, self._clock.random)
         while not stopping():
             try:
-                part.start()
+                with self._report.reaching(name):
+                    part.start()
             except Unavailable as error:
                 wait_s = patience.failed(self._clock.monotonic(), error.retry_after_s)
                 self._report.went_away(error, wait_s, patience.failures)
                 self._sleep(patience, stopping)
             else:
+                if patience.waiting:
+                    self._report.came_back(patience.failures)
                 return True
         return False
 

@@ -5,6 +5,7 @@ Contract
 * `start` may raise `StartError`; after it `poll` may be called. `close` is idempotent.
 * One thread calls everything. `poll` blocks for `timeout_s` at most, answers with an empty
   `Polled` when there is nothing (a server that is away is "nothing"), and raises only `Fatal`.
+  `away` says after a poll whether a server was: nothing has to be done about it.
 * Partitions arrive in `Polled.assigned` before any record of theirs; the caller restores their
   state, then `seek`s them to where the journal says (or accepts the source's own start), and only
   then sees their records: polling again while not paused is accepting.
@@ -79,7 +80,15 @@ class Source(Protocol):
         ...
 
     def lag(self) -> dict[int, int]:
-        """Return per assigned partition how many records wait, as far as known."""
+        """Return per assigned partition how many records wait, as far as known.
+
+        They are those that no poll handed out yet. A server may be asked, for a second at most.
+        """
+        ...
+
+    @property
+    def away(self) -> str | None:
+        """Why nothing can come, as of the last poll: a server that does not answer; else None."""
         ...
 
     @property

@@ -23,6 +23,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from daemon import kafka_clients
 from daemon.errors import Fatal, Unavailable
 from daemon.sources import Polled, Record
+from daemon.sources.kafka_answers import Answers
 from daemon.sources.kafka_heartbeats import pace_polls
 from daemon.sources.kafka_joins import keep_joins
 
@@ -39,6 +40,9 @@ SHORTEST_POLL_S: Final = 0.01
 
 STALLED_AFTER_S: Final = 60.0
 """Records wait and none came for so long: older clients had silent stalls."""
+
+ASKING_ENDS_S: Final = 1.0
+"""Longest time to ask where the partitions end, while nothing is fetched that would tell."""
 
 _log = structlog.stdlib.get_logger("bearingwatch.source")
 
@@ -90,7 +94,10 @@ class KafkaSource:
         self._held: set[int] = set()
         self._unaccepted: set[int] = set()
         self._next_offsets: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
         self._paused = False
+        self._answers: Answers | None = None
+        self._away: str | None = None
         self._progress_at = 0.0
         self._silenced_at: float | None = None
         self.records_lost = 0
@@ -113,6 +120,9 @@ class KafkaSource:
         consumer.subscribe([self._settings.windows_topic], listener=self._facts)
         self._consumer = consumer
         self._progress_at = self._monotonic()
+        self._answers = Answers(
+            consumer, self._progress_at, fetch_wait_s=self._settings.fetch_max_wait_ms / 1000
+        )
 
     def _membership_options(self) -> dict[str, Any]:
         return {
@@ -209,6 +219,7 @@ class KafkaSource:
         self._unaccepted = (self._unaccepted & self._held) | assigned
         for partition in revoked | lost | assigned:
             self._next_offsets.pop(partition, None)
+            self._ends.pop(partition, None)
         return frozenset(assigned), revoked, lost
 
     def _records(self, fetched: Mapping[Any, list[Any]]) -> tuple[Record, ...]:
@@ -237,11 +248,26 @@ class KafkaSource:
     def resume(self) -> None:
         """Let records come again, but for partitions that were not accepted yet."""
         self._paused = False
+        self._ends.clear()
         self._progress_at = self._monotonic()
         self._consumer.resume(*self._topic_partitions(self._held - self._unaccepted))
 
     def lag(self) -> dict[int, int]:
         """Return how many records wait, for the partitions that something was read from."""
+        if self._paused and self._away is None:
+            self._ask_ends()
+        return self._waiting()
+
+    def _ask_ends(self) -> None:
+        """Ask where the partitions end: nothing is fetched while paused, and tells it."""
+        where = self._topic_partitions(self._next_offsets)
+        try:
+            ends = self._consumer.end_offsets(where, timeout_ms=int(ASKING_ENDS_S * 1000))
+        except (kafka_errors.KafkaError, ValueError):
+            return  # an outage shows elsewhere; the ends known so far stand
+        self._ends = {partition.partition: end for partition, end in ends.items()}
+
+    def _waiting(self) -> dict[int, int]:
         waiting = {}
         for partition, position in self._next_offsets.items():
             try:
@@ -250,9 +276,15 @@ class KafkaSource:
                 )
             except kafka_errors.IllegalStateError:
                 continue  # revoked since
-            if end is not None:
-                waiting[partition] = max(0, end - position)
+            ends = [each for each in (end, self._ends.get(partition)) if each is not None]
+            if ends:
+                waiting[partition] = max(0, max(ends) - position)
         return waiting
+
+    @property
+    def away(self) -> str | None:
+        """What did not answer when it was last polled, or None."""
+        return self._away
 
     @property
     def exhausted(self) -> bool:
@@ -278,15 +310,22 @@ class KafkaSource:
         return list(wanted & self._consumer.assignment())
 
     def _watch(self, progressed: bool) -> None:
-        """Notice what the client would keep to itself: a stall, and being displaced."""
+        """Notice what the client keeps to itself: an outage, a stall, and being displaced."""
         now = self._monotonic()
-        if progressed or self._paused or not any(self.lag().values()):
+        self._away = self._outage(now)
+        if progressed or self._paused or self._away or not any(self._waiting().values()):
             self._progress_at = now
         elif now - self._progress_at > STALLED_AFTER_S:
             self.stalls += 1
             self._progress_at = now
-            _log.error("source_stalled", lag=self.lag(), after_s=STALLED_AFTER_S)
+            _log.error("source_stalled", lag=self._waiting(), after_s=STALLED_AFTER_S)
         self._watch_membership(now)
+
+    def _outage(self, now: float) -> str | None:
+        assert self._answers is not None  # noqa: S101 (made at the start)
+        what = self._answers.outage(now)
+        servers = ",".join(self._settings.bootstrap_servers)
+        return what and f"Kafka at {servers} is away, reading windows: {what}"
 
     def _watch_membership(self, now: float) -> None:
         # A member whose instance name was taken over only stops its heartbeats and goes on

@@ -3,8 +3,8 @@
 The client waits in its poll for no longer than until the next heartbeat. While one is under way and
 late that is no time at all: with a broker that is frozen, poll goes round thousands of times a
 second, and each round leaves a callback at the fetch that hangs too (coordinator/consumer.py,
-time_to_next_poll; consumer/fetcher.py, fetch_records). Measured over 30 s: 0.6 of a core and 10 MB a
-second.
+time_to_next_poll; consumer/fetcher.py, fetch_records). Measured over 30 s: 0.6 of a core and 10 MB
+a second.
 
 Heartbeats are sent by the client's own thread, so poll need not come round for them.
 """

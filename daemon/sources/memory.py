@@ -35,6 +35,8 @@ class MemorySource:
         self._paused = False
         self._finite = False
         self._closed = False
+        self.away: str | None = None
+        """Set it for an outage: nothing comes then."""
         self._assigned = set(partitions)
         self._revoked: set[int] = set()
         self._lost: set[int] = set()
@@ -93,7 +95,7 @@ class MemorySource:
         return Polled(self._records(), assigned, revoked, lost)
 
     def _records(self) -> tuple[Record, ...]:
-        if self._paused or self._closed:
+        if self._paused or self._closed or self.away:
             return ()
         taken: list[Record] = []
         for partition in sorted(self._accepted):

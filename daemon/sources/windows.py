@@ -95,6 +95,11 @@ class WindowSource:
         return {}
 
     @property
+    def away(self) -> str | None:
+        """Never: the windows are here."""
+        return None
+
+    @property
     def exhausted(self) -> bool:
         """True once the last window was handed out."""
         return self._exhausted

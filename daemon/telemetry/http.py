@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/healthz":
             return _yes_or_no(progress.alive, "alive", "the loop stands still")
         if path == "/readyz":
-            return _yes_or_no(progress.ready, progress.status, progress.status)
+            return _yes_or_no(progress.ready, progress.told, progress.told)
         if path == "/metrics":
             body = generate_latest(self.server.metrics.registry)
             return HTTPStatus.OK, CONTENT_TYPE_LATEST, body

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 STAGES: Final = ("decode", "extract", "judge", "write", "commit", "deliver")
-SERVICES: Final = ("series", "journal")
+SERVICES: Final = ("source", "series", "journal")
 HEALTH_EVENTS: Final = (*Note, "fell_silent", "heard_again")
 """What can happen to a sensor: the detector's notes, and silence."""
 
@@ -78,7 +78,15 @@ class Metrics:
     def _count_trouble(self) -> None:
         counter = partial(Counter, registry=self.registry)
         self.service_failures = counter(
-            "bearingwatch_service_failures_total", "Calls that found a service away", ["service"]
+            "bearingwatch_service_failures_total",
+            "Calls that found a service away; for the source, its outages",
+            ["service"],
+        )
+        self.service_up = Gauge(
+            "bearingwatch_service_up",
+            "Whether a service answered when it was last asked, 0 or 1",
+            ["service"],
+            registry=self.registry,
         )
         self.points_refused = counter(
             "bearingwatch_refused_points_total", "Points that the series refused for good"
@@ -115,7 +123,9 @@ class Metrics:
         self.sensors_silent = gauge(
             "bearingwatch_silent_sensors", "Sensors that sent nothing for several of their cadences"
         )
-        self.lag_records = gauge("bearingwatch_lag_records", "Records that wait in our partitions")
+        self.lag_records = gauge(
+            "bearingwatch_lag_records", "Records of our partitions that are not committed yet"
+        )
         self.window_age = gauge(
             "bearingwatch_window_age_seconds",
             "Age of the newest committed record when it was committed",
@@ -131,11 +141,12 @@ class Metrics:
         _touch(self.health_events, HEALTH_EVENTS)
         _touch(self.stage_seconds, STAGES)
         _touch(self.service_failures, SERVICES)
+        _touch(self.service_up, SERVICES)
         for transition in Transition:
             for zone in Zone:
                 self.alert_events.labels(transition, zone)
 
 
-def _touch(counter: Counter, values: Iterable[str]) -> None:
+def _touch(metric: Counter | Gauge, values: Iterable[str]) -> None:
     for value in values:
-        counter.labels(value)
+        metric.labels(value)

@@ -21,10 +21,17 @@ class Progress:
     last_round: float | None = None
     ready: bool = False
     status: str = "starting"
+    away: frozenset[str] = frozenset()
+    """Services that did not answer when they were last asked."""
 
     def beat(self) -> None:
         """Note that the loop came round."""
         self.last_round = self.monotonic()
+
+    @property
+    def told(self) -> str:
+        """The status, and what is away: that is said, and makes nobody less ready."""
+        return "; ".join([self.status, *(f"{name} is away" for name in sorted(self.away))])
 
     @property
     def alive(self) -> bool:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from daemon.errors import Unavailable
+from daemon.telemetry.metrics import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+    from collections.abc import Callable, Iterator, Sequence, Set
 
     from daemon.batch import Judged
     from daemon.errors import Fenced
@@ -46,6 +47,7 @@ class Report:
         self._watch = watch
         self._each_round = each_round
         self._wall = wall
+        self._waited_for: str | None = None
         self._log: Any = structlog.get_logger("bearingwatch.loop")
 
     # ---- the loop's own state -----------------------------------------------------------------
@@ -69,17 +71,35 @@ class Report:
 
     @contextmanager
     def calling(self, service: str, stage: str) -> Iterator[None]:
-        """Time a call of a service, and count it where the service is away."""
-        try:
-            with self.timing(stage):
-                yield
-        except Unavailable:
-            self._metrics.service_failures.labels(service).inc()
-            raise
+        """Time a call of a service, and note whether it is there."""
+        with self.reaching(service), self.timing(stage):
+            yield
 
-    def surveyed(self, lag: Mapping[int, int], silent: int) -> None:
-        """Note how much waits, and how many sensors are silent."""
-        self._metrics.lag_records.set(sum(lag.values()))
+    @contextmanager
+    def reaching(self, service: str) -> Iterator[None]:
+        """Note whether a service is there; what is none of `SERVICES` is let alone."""
+        away = False
+        try:
+            yield
+        except Unavailable:
+            away = True
+            self._waited_for = service
+            raise
+        finally:
+            if service in SERVICES:
+                self._note_service(service, away)
+
+    def _note_service(self, service: str, away: bool) -> None:
+        self._metrics.service_up.labels(service).set(not away)
+        if away:
+            self._metrics.service_failures.labels(service).inc()
+            self._progress.away |= {service}
+        else:
+            self._progress.away -= {service}
+
+    def surveyed(self, lag: int, silent: int) -> None:
+        """Note how many records wait, and how many sensors are silent."""
+        self._metrics.lag_records.set(lag)
         self._metrics.sensors_silent.set(silent)
 
     # ---- partitions ---------------------------------------------------------------------------
@@ -164,16 +184,31 @@ class Report:
     def went_away(self, error: Unavailable, wait_s: float, failures: int) -> None:
         """Note a service that is waited for."""
         self._log.warning(
-            "service_went_away", reason=str(error), wait_s=round(wait_s, 2), failures=failures
+            "service_went_away",
+            service=self._waited_for,
+            reason=str(error),
+            wait_s=round(wait_s, 2),
+            failures=failures,
         )
 
     def came_back(self, failures: int) -> None:
         """Note that it goes on."""
-        self._log.info("service_came_back", failures=failures)
+        self._log.info("service_came_back", service=self._waited_for, failures=failures)
+
+    def source_went_away(self, reason: str) -> None:
+        """Note a source whose server does not answer; it is polled like before."""
+        self._note_service("source", away=True)
+        self._log.warning("service_went_away", service="source", reason=reason)
+
+    def source_came_back(self, away_s: float) -> None:
+        """Note that it answers again."""
+        self._note_service("source", away=False)
+        self._log.info("service_came_back", service="source", away_s=round(away_s, 1))
 
     def fenced(self, error: Fenced) -> None:
         """Note a batch that could not be committed because it is not ours."""
         self._metrics.fenced.inc()
+        self._waited_for = "journal"
         self._log.warning("batch_fenced", reason=str(error))
 
     # ---- silence ------------------------------------------------------------------------------

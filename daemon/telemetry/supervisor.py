@@ -37,11 +37,11 @@ class Supervisor:
         if self._every_s and now - self._last_sign >= self._every_s:
             self._last_sign = now
             self._send("WATCHDOG=1")
-        state = (progress.ready, progress.status)
+        state = (progress.ready, progress.told)
         if state != self._told:
             ready = "READY=1\n" if progress.ready and not self._told[0] else ""
             self._told = state
-            self._send(f"{ready}STATUS={progress.status}")
+            self._send(f"{ready}STATUS={progress.told}")
 
     def stopping(self) -> None:
         """Tell that a stop has begun."""

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -134,3 +134,58 @@ def test_polling_a_broker_that_is_frozen_costs_next_to_nothing(tmp_path: Path) -
                 while time.monotonic() < deadline:
                     assert not source.poll(0.5).records
                 assert time.process_time() - spent_s < 1.0
+
+
+def until(source: KafkaSource, done: Callable[[], bool], within_s: float) -> None:
+    """Poll until `done`; nothing comes meanwhile."""
+    deadline = time.monotonic() + within_s
+    while not done():
+        assert time.monotonic() < deadline
+        assert not source.poll(0.2).records
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_an_idle_source_notices_a_broker_that_is_frozen_and_that_it_is_back(
+    tmp_path: Path, paused: bool
+) -> None:
+    with running_kafka(tmp_path / "kafka") as server:
+        settings = with_topics(server.bootstrap, partitions=1, request_timeout_s=8.0)
+        with started(settings) as source:
+            poll_until(source, lambda seen: assigned_in(seen) == {0})
+            {True: source.pause, False: source.resume}[paused]()
+            with server.frozen():
+                until(source, lambda: source.away is not None, within_s=10.0)
+                assert "is silent" in (source.away or "")
+                # Connections are given up and made anew meanwhile; that is no answer.
+                deadline = time.monotonic() + 12.0
+                while time.monotonic() < deadline:
+                    source.poll(0.5)
+                    assert source.away is not None
+            until(source, lambda: source.away is None, within_s=30.0)
+
+
+def test_an_idle_source_notices_a_broker_that_died_and_that_it_is_back(tmp_path: Path) -> None:
+    with running_kafka(tmp_path / "kafka") as server:
+        settings = with_topics(server.bootstrap, partitions=1)
+        with started(settings) as source:
+            poll_until(source, lambda seen: assigned_in(seen) == {0})
+            assert source.away is None
+            server.kill()
+            until(source, lambda: source.away is not None, within_s=10.0)
+            assert "no broker can be reached" in (source.away or "")
+            server.start()
+            until(source, lambda: source.away is None, within_s=30.0)
+
+
+def test_lag_is_fresh_while_the_source_is_paused(kafka_server: KafkaServer) -> None:
+    settings = with_topics(kafka_server.bootstrap, partitions=1)
+    with started(settings) as source:
+        produce(settings, 0, [b"value"] * 3)
+        poll_until(source, lambda seen: len(records_of(seen)) == 3)
+        source.pause()
+        produce(settings, 0, [b"value"] * 5)
+        assert not records_of(source.poll(0.2) for _ in range(3))
+        assert source.lag() == {0: 5}
+        source.resume()
+        poll_until(source, lambda seen: len(records_of(seen)) == 5)
+        assert source.lag() == {0: 0}

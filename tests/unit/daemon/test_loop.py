@@ -323,3 +323,47 @@ def test_silence_does_not_count_while_a_service_is_away() -> None:
     bench.steps(200)
     assert bench.clock.now > 1020
     assert bench.metric("bearingwatch_health_events_total", event="fell_silent") == 0
+
+
+def test_a_source_that_is_away_is_told_once_and_makes_nobody_less_ready() -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    bench.steps(2)
+    assert bench.metric("bearingwatch_service_up", service="series") == 1
+    bench.source.away = "no broker answers"
+    bench.steps(3)
+    assert bench.metric("bearingwatch_service_failures_total", service="source") == 1
+    assert bench.metric("bearingwatch_service_up", service="source") == 0
+    assert bench.progress.ready
+    assert bench.progress.told == "1 of 1 partitions restored; source is away"
+    bench.source.away = None
+    bench.steps(1)
+    assert bench.metric("bearingwatch_service_up", service="source") == 1
+    assert bench.progress.told == "1 of 1 partitions restored"
+
+
+def test_sensors_do_not_fall_silent_while_the_source_is_away() -> None:
+    bench = Bench()
+    bench.feed(window(0), window(1))
+    bench.steps(2)
+    bench.source.away = "no broker answers"
+    for _ in range(20):
+        bench.steps(1)
+        bench.clock.now += 1.0
+    assert bench.metric("bearingwatch_health_events_total", event="fell_silent") == 0
+
+
+def test_lag_counts_from_what_was_committed_also_during_an_outage() -> None:
+    bench = Bench(batch_windows=2)
+    bench.feed(*(window(i) for i in range(5)))
+    bench.series.failures.plan(*[AWAY] * 100)
+    bench.steps(20)
+    bench.feed(window(5), window(6))
+    bench.steps(20)
+    assert bench.metric("bearingwatch_lag_records") == 7
+    assert bench.metric("bearingwatch_service_up", service="series") == 0
+    bench.series.failures.planned.clear()
+    bench.steps(60)
+    bench.clock.now += 2.0
+    bench.steps(1)
+    assert bench.metric("bearingwatch_lag_records") == 0
