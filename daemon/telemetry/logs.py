@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
+    from structlog.typing import EventDict
+
     from daemon.settings import LogSettings
 
 
@@ -62,14 +64,24 @@ def _handler(
     handler.addFilter(RepeatFilter(repeats))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*stamped, structlog.stdlib.ExtraAdder(["suppressed"])],
+            foreign_pre_chain=[
+                *stamped,
+                structlog.stdlib.ExtraAdder(["suppressed"]),
+                structlog.processors.format_exc_info,
+            ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _important_first,
                 _renderer(out, settings),
             ],
         )
     )
     return handler
+
+
+def _important_first(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
+    return {**first, **event}
 
 
 def _renderer(out: TextIO, settings: LogSettings) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 KNOWN_AT_MOST: Final = 1024
 """Distinct lines that are remembered; the one not seen for longest is forgotten first."""
 
-_TOLD_APART_BY: Final = ("event", "reason", "alert", "transition")
+_TOLD_APART_BY: Final = ("event", "service", "reason", "alert", "transition")
+_NUMBER: Final = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")
 
 
 class Repeats:
@@ -69,7 +71,9 @@ class RepeatProcessor:
 class RepeatFilter(logging.Filter):
     """Applies `Repeats` to the lines of libraries, told apart by logger and template.
 
-    With a broker away kafka-python writes eleven lines a second.
+    With a broker away kafka-python writes eleven lines a second. Some of its templates are filled
+    in before they are logged (net/selector.py: "Task <... at 0x7f...> ran for 0.114s"), so numbers
+    and addresses do not count.
     """
 
     def __init__(self, repeats: Repeats) -> None:
@@ -78,9 +82,10 @@ class RepeatFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let our own lines pass: they were counted before."""
-        if hasattr(record, "_from_structlog"):
+        if isinstance(record.msg, dict):
             return True
-        left_out = self._repeats.admit((record.name, record.levelno, str(record.msg)))
+        template = _NUMBER.sub("#", str(record.msg))
+        left_out = self._repeats.admit((record.name, record.levelno, template))
         if left_out:
             record.suppressed = left_out
         return left_out is not None

@@ -82,6 +82,31 @@ def test_lines_of_libraries_are_limited_too(stream: io.StringIO) -> None:
     assert line["event"] == "connect attempt 0 failed"
 
 
+def test_lines_that_libraries_filled_in_themselves_are_limited_too(stream: io.StringIO) -> None:
+    for number in range(3):
+        text = f"Task <Task object at {hex(0x7FAD0CF0 + number)}> ran for 0.{number}14s"
+        logging.getLogger("kafka.net.selector").warning(text)
+    logging.getLogger("kafka.net.selector").warning("another thing")
+    assert [line["event"].split()[0] for line in lines(stream)] == ["Task", "another"]
+
+
+def test_a_librarys_exception_is_text_of_one_line(stream: io.StringIO) -> None:
+    try:
+        raise ConnectionResetError("by peer")
+    except ConnectionResetError:
+        logging.getLogger("kafka.net.transport").exception("Error receiving network data")
+    (line,) = lines(stream)
+    assert line["exception"].endswith("ConnectionResetError: by peer")
+    assert "traceback object" not in stream.getvalue()
+
+
+def test_a_line_begins_with_when_how_bad_and_what(stream: io.StringIO) -> None:
+    structlog.get_logger("bearingwatch.x").info("partitions_assigned", partitions=[1])
+    logging.getLogger("kafka.conn").warning("connect attempt failed")
+    for line in lines(stream):
+        assert list(line)[:3] == ["timestamp", "level", "event"]
+
+
 def test_after_a_while_a_repeat_comes_with_the_number_left_out() -> None:
     clock = Clock()
     repeats = Repeats(30.0, clock)
@@ -142,6 +167,9 @@ def test_readiness_is_that_of_the_partitions(server: HttpServer, progress: Progr
     assert ask(server, "/readyz")[0] == HTTPStatus.SERVICE_UNAVAILABLE
     progress.ready, progress.status = True, "4 of 4 partitions restored"
     assert ask(server, "/readyz") == (HTTPStatus.OK, "4 of 4 partitions restored\n")
+    progress.away = frozenset({"series", "source"})
+    said = "4 of 4 partitions restored; series is away; source is away\n"
+    assert ask(server, "/readyz") == (HTTPStatus.OK, said)
 
 
 def test_metrics_are_served(server: HttpServer) -> None:
