@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from daemon.errors import StartError
 from models.state import SensorState, StateError, decode_state
@@ -14,18 +16,25 @@ if TYPE_CHECKING:
     from daemon.journal import Restored, StateRecord
     from pipelines.window import SensorKey
 
+_log: Any = structlog.get_logger("bearingwatch.holdings")
+
 
 @dataclass(slots=True)
 class Holdings:
     """States by sensor and the partition each lives in.
 
-    States are values; `adopt` puts new ones in only after they were committed.
+    States are values; `adopt` puts new ones in only after they were committed. Where two processes
+    each met a sensor in a partition of their own, it has two states; once both partitions are held
+    by one process, the lower one is its home, in whatever order they came. The other state waits,
+    as the journal has it, for the day that its partition is held without the lower one.
     """
 
     states: dict[SensorKey, SensorState] = field(default_factory=dict)
     homes: dict[SensorKey, int] = field(default_factory=dict)
     next_offsets: dict[int, int | None] = field(default_factory=dict)
     """Per restored partition the offset after the last one committed; None for none."""
+    shadowed: dict[SensorKey, dict[int, SensorState]] = field(default_factory=dict)
+    """States that are not judged by, each with its partition, which is higher than the home."""
 
     @property
     def partitions(self) -> frozenset[int]:
@@ -44,17 +53,51 @@ class Holdings:
         """Begin to hold a partition; raises `StartError` for states that cannot be read."""
         states = {key: _decoded(key, state) for key, state in restored.states.items()}
         self.drop([partition])
-        self.states.update(states)
-        self.homes.update(dict.fromkeys(states, partition))
+        double = [key for key in states if key in self.homes]
+        for key, state in states.items():
+            self._place(key, partition, state)
         self.next_offsets[partition] = restored.next_offset
+        if double:
+            first = min(double)
+            _log.error(
+                "state_in_two_partitions",
+                partition=partition,
+                sensors=len(double),
+                first=str(first),
+                judged_by=self.homes[first],
+            )
+
+    def _place(self, key: SensorKey, partition: int, state: SensorState) -> None:
+        """Put in one state; the sensor's lowest partition is its home."""
+        home = self.homes.get(key, partition)
+        if partition > home:
+            self.shadowed.setdefault(key, {})[partition] = state
+            return
+        if partition < home:
+            self.shadowed.setdefault(key, {})[home] = self.states[key]
+        self.homes[key], self.states[key] = partition, state
 
     def drop(self, partitions: Iterable[int]) -> None:
-        """Forget partitions and every state in them."""
+        """Forget partitions and every state in them, and no other."""
         gone = self.next_offsets.keys() & set(partitions)
-        for key in [key for key, home in self.homes.items() if home in gone]:
-            del self.homes[key], self.states[key]
         for partition in gone:
             del self.next_offsets[partition]
+        for key in list(self.shadowed):
+            waiting = {home: kept for home, kept in self.shadowed[key].items() if home not in gone}
+            self._shadow(key, waiting)
+        for key in [key for key, home in self.homes.items() if home in gone]:
+            del self.homes[key], self.states[key]
+            waiting = self.shadowed.pop(key, {})
+            if waiting:
+                home = min(waiting)
+                self._place(key, home, waiting.pop(home))
+                self._shadow(key, waiting)
+
+    def _shadow(self, key: SensorKey, waiting: dict[int, SensorState]) -> None:
+        if waiting:
+            self.shadowed[key] = waiting
+        else:
+            self.shadowed.pop(key, None)
 
     def adopt(
         self,
@@ -63,8 +106,9 @@ class Holdings:
         next_offsets: Mapping[int, int],
     ) -> None:
         """Replace what was committed."""
-        self.states.update(states)
-        self.homes.update(homes)
+        # A batch may have been judged before a lower partition came with a state of its own.
+        for key, state in states.items():
+            self._place(key, homes[key], state)
         self.next_offsets.update(next_offsets)
 
     def is_ahead(self, partition: int, offset: int) -> bool:

@@ -1,0 +1,97 @@
+"""Holdings: which state a sensor is judged by, also where two partitions have one."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from daemon.holdings import Holdings
+from daemon.journal import Restored, StateRecord
+from models.state import HOT, NEW_HOT, Cold, SensorState, encode_cold, encode_hot
+from pipelines.window import SensorKey
+
+KEY = SensorKey("pump", "de")
+OTHER = SensorKey("fan", "de")
+
+
+def state(start_ns: int) -> SensorState:
+    row = np.frombuffer(NEW_HOT, HOT).copy()
+    row["last_ns"] = start_ns
+    return SensorState(row.tobytes(), Cold())
+
+
+def restored(*keys: SensorKey, at: int) -> Restored:
+    return Restored({key: record(state(at)) for key in keys}, at)
+
+
+def record(value: SensorState) -> StateRecord:
+    return StateRecord(encode_hot(value), encode_cold(value))
+
+
+def judged_by(holdings: Holdings) -> int:
+    return int(holdings.states[KEY].row["last_ns"])
+
+
+@pytest.mark.parametrize("order", list(permutations((0, 1, 2))))
+def test_the_lowest_partition_is_the_home_in_whatever_order_they_come(
+    order: tuple[int, ...],
+) -> None:
+    holdings = Holdings()
+    for partition in order:
+        holdings.take(partition, restored(KEY, at=10 + partition))
+    assert holdings.home_of(KEY) == 0
+    assert judged_by(holdings) == 10
+
+
+def test_two_states_of_a_sensor_are_told_and_counted() -> None:
+    holdings = Holdings()
+    with capture_logs() as lines:
+        holdings.take(0, restored(KEY, OTHER, at=10))
+        holdings.take(1, restored(KEY, at=11))
+    (line,) = lines
+    assert line["event"] == "state_in_two_partitions"
+    assert (line["sensors"], line["partition"], line["judged_by"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_dropping_the_other_partition_leaves_the_sensor(order: tuple[int, int]) -> None:
+    holdings = Holdings()
+    for partition in order:
+        holdings.take(partition, restored(KEY, at=10 + partition))
+    holdings.drop([1])
+    assert judged_by(holdings) == 10
+    holdings.drop([0])
+    assert holdings == Holdings()
+
+
+def test_dropping_the_home_goes_on_from_what_the_other_partition_has() -> None:
+    holdings = Holdings()
+    for partition in (2, 0, 1):
+        holdings.take(partition, restored(KEY, at=10 + partition))
+    holdings.drop([0])
+    assert (holdings.home_of(KEY), judged_by(holdings)) == (1, 11)
+    holdings.drop([1])
+    assert (holdings.home_of(KEY), judged_by(holdings)) == (2, 12)
+
+
+def test_a_batch_that_was_judged_before_a_lower_partition_came_does_not_replace_its_state() -> None:
+    holdings = Holdings()
+    holdings.take(1, restored(KEY, at=11))
+    holdings.take(0, restored(KEY, at=10))
+    holdings.adopt({KEY: state(21)}, {KEY: 1}, {1: 22})
+    assert (holdings.home_of(KEY), judged_by(holdings)) == (0, 10)
+    holdings.drop([0])
+    assert judged_by(holdings) == 21
+
+
+def test_taking_a_partition_again_replaces_its_states() -> None:
+    holdings = Holdings()
+    holdings.take(0, restored(KEY, OTHER, at=10))
+    with capture_logs() as lines:
+        holdings.take(0, restored(KEY, at=12))
+    assert judged_by(holdings) == 12
+    assert OTHER not in holdings.states
+    assert lines == []
