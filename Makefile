@@ -72,7 +72,7 @@ $(PY):
 	@'$(PYTHON)' -m venv $(VENV)
 
 $(RUNTIME): requirements/runtime.txt requirements/build.txt pyproject.toml | $(PY)
-	@echo 'installing bearingwatch into $(VENV)'
+	@echo 'installing bearingwatch into $(VENV): some 500 MB, which takes a minute or so, and this once only'
 	@$(INSTALL) -r requirements/runtime.txt -r requirements/build.txt
 	@$(INSTALL_PROJECT)
 	@touch $@

@@ -36,17 +36,16 @@ def command(ctx: click.Context, seed: int, fast: bool, speed: float, model: str 
     Exit status: 0 when every failing bearing was flagged before failure, 1 when one was missed.
     """  # noqa: D301
     cap_threads()
+    click.echo("bearingwatch demo: loading the model")  # before what takes long to import
     from rich.console import Console
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        click.echo("bearingwatch demo: loading the model")
     from daemon.cli.quiet import quiet_logs
     from daemon.demo.fleet import SHOW_S, Plan, draw
     from daemon.demo.show import closing, run_demo
     from daemon.stopping import Stopping
 
     quiet_logs()
+    console = Console(highlight=False)
     plan = Plan(show_s=0.0 if fast else SHOW_S / speed)
     stopping, fleet = Stopping(), draw(seed, plan)
     with stopping.listening():

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from daemon.app import build_offline
 from daemon.demo.board import Board
 from daemon.demo.fleet import passing
-from daemon.demo.live import LiveView
-from daemon.demo.outcome import Outcome, compare
+from daemon.demo.live import LiveView, Scene
+from daemon.demo.outcome import Outcome, compare, time_ns
 from daemon.demo.plain import PlainView
 from daemon.demo.wording import clock, fault, span
 from daemon.settings import ToldSettings
@@ -34,8 +34,7 @@ def run_demo(
 ) -> Outcome | None:
     """Show a fleet; None where it was stopped before the end."""
     board = Board(every=max(1, plan.rounds // 40))
-    total = plan.rounds * len(fleet.keys)
-    view = _view(console, board, total, _title(fleet.spec.seed, plan))
+    view = _view(console, board, scene(fleet, plan))
     settings = ToldSettings.model_validate(
         {
             "source": {"kind": "simulator"},
@@ -56,21 +55,28 @@ def run_demo(
     return None if stopping() else compare(fleet.spec, fleet.truth, board.events)
 
 
-def _view(console: Console, board: Board, total: int, title: str) -> LiveView | PlainView:
+def _view(console: Console, board: Board, known: Scene) -> LiveView | PlainView:
     if console.is_terminal:
-        return LiveView(console, board, total, title)
+        return LiveView(console, board, known)
 
     def echo(line: str) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
-    return PlainView(echo, board, total, title)
+    return PlainView(echo, board, known.windows, f"{known.title}: {known.about}")
 
 
-def _title(seed: int, plan: Plan) -> str:
+def scene(fleet: Fleet, plan: Plan) -> Scene:
+    """Return what a view knows from the start."""
     days = plan.rounds * plan.cadence_s / 86_400
-    return (
-        f"bearingwatch demo: {plan.machines} machines, {plan.machines * plan.sensors} sensors, "
-        f"{days:.1f} days, seed {seed}"
+    return Scene(
+        title="bearingwatch demo",
+        about=(
+            f"{plan.machines} machines, {plan.machines * plan.sensors} sensors, "
+            f"{days:.1f} days, seed {fleet.spec.seed}"
+        ),
+        windows=plan.rounds * len(fleet.keys),
+        machines=tuple(machine.asset for machine in fleet.spec.machines),
+        ends_ns={truth.key.asset: time_ns(fleet.spec, truth.failure) for truth in fleet.truth},
     )
 
 
@@ -95,14 +101,13 @@ def closing(outcome: Outcome, spec: FleetSpec) -> Iterator[str]:
 
 def _line(flagged: Flagged) -> str:
     truth = flagged.truth
-    what = f"{truth.key} ({fault(truth.kind)})"
-    failed = f"failed {clock(flagged.failure_ns)}"
+    what = f"{truth.key} ({fault(truth.kind)}), failed {clock(flagged.failure_ns)}"
     first = flagged.warned
     if first is None or flagged.lead_s is None:
-        return f"MISSED   {what}: {failed} without an alert"
-    said = f"{first.zone} {span(flagged.lead_s)} before failure"
+        return f"MISSED   {what} without an alert"
+    said = f"{first.zone} {clock(first.time_ns)}, {span(flagged.lead_s)} before failure"
     if flagged.alarmed is None:
-        said += ", no alarm"
+        said += "; no alarm"
     elif flagged.alarmed is not first:
-        said += f", alarm {span((flagged.failure_ns - flagged.alarmed.time_ns) * 1e-9)} before"
-    return f"flagged  {what}: {said} ({clock(first.time_ns)}, {failed})"
+        said += f"; alarm {span((flagged.failure_ns - flagged.alarmed.time_ns) * 1e-9)} before"
+    return f"flagged  {what}\n         {said}"

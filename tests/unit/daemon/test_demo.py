@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 
 import msgspec
 import pytest
+from rich.console import Console
+from rich.text import Text
 
 from daemon.demo.board import Board, sparkline, worst
 from daemon.demo.fleet import Plan, draw, passing
+from daemon.demo.live import TREND, WIDEST, LiveView
 from daemon.demo.outcome import compare, time_ns
 from daemon.demo.plain import PlainView
-from daemon.demo.show import closing
+from daemon.demo.show import closing, scene
 from daemon.demo.wording import span, told
 from models.alerts import AlertEvent, Transition, Zone
+from models.judgement import Status
 from pipelines.simulator import Fleet
 from tests.unit.daemon.loop_bench import StubClock, alert, judgement, observation, window
 
@@ -101,9 +106,9 @@ def test_the_closing_says_what_was_missed_and_what_was_false(fleet: Fleet) -> No
 @pytest.mark.parametrize(
     ("zones", "said"),
     [
-        ([Zone.WARNING], "warning 3.0 h before failure, no alarm ("),
-        ([Zone.WARNING, Zone.ALARM], "warning 3.0 h before failure, alarm 2.8 h before ("),
-        ([Zone.ALARM], "alarm 3.0 h before failure ("),
+        ([Zone.WARNING], ", 3.0 h before failure; no alarm"),
+        ([Zone.WARNING, Zone.ALARM], ", 3.0 h before failure; alarm 2.8 h before"),
+        ([Zone.ALARM], ", 3.0 h before failure"),
     ],
 )
 def test_the_closing_says_what_was_said_when(fleet: Fleet, zones: list[Zone], said: str) -> None:
@@ -114,7 +119,54 @@ def test_the_closing_says_what_was_said_when(fleet: Fleet, zones: list[Zone], sa
         for step, zone in enumerate(zones)
     ]
     text = "\n".join(closing(compare(fleet.spec, fleet.truth, events), fleet.spec))
-    assert said in text
+    assert f"{zones[0]} " in text
+    assert any(line.endswith(said) and len(line) < 80 for line in text.splitlines())
+
+
+def drawn(fleet: Fleet, board: Board, width: int) -> list[str]:
+    console = Console(width=width, height=24, file=StringIO(), force_terminal=True)
+    with console.capture() as captured:
+        console.print(LiveView(console, board, scene(fleet, PLAN)).draw())
+    return Text.from_ansi(captured.get()).plain.splitlines()
+
+
+def at_index(fleet: Fleet, index: int, zone: Zone, status: Status) -> Board:
+    truth, board = fleet.truth[0], Board()
+    seen = replace(observation(window(0, *truth.key)), start_ns=time_ns(fleet.spec, index))
+    board.add([replace(judgement(seen, 1), zone=zone, status=status)])
+    return board
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_view_fits_the_terminal_and_keeps_its_size(fleet: Fleet, width: int) -> None:
+    busy = at_index(fleet, 99, Zone.ALARM, Status.MONITORING)
+    busy.events = [event(fleet, 50)] * 20
+    for board in (Board(), busy):
+        lines = drawn(fleet, board, width)
+        assert {len(line) for line in lines} == {min(width, WIDEST)}
+        assert len(lines) < 24
+        text = "\n".join(lines)
+        assert "3 machines, 6 sensors, 0.7 days, seed 1" in text
+        assert TREND in text
+
+
+@pytest.mark.parametrize(
+    ("status", "zone", "past", "said"),
+    [
+        (Status.STOPPED, Zone.ALARM, 1, "alarm→failed"),
+        (Status.STOPPED, Zone.NORMAL, 1, " failed"),
+        (Status.STOPPED, Zone.NORMAL, -1, "stopped"),
+        (Status.MONITORING, Zone.WARNING, -1, "warning"),
+        (Status.COMMISSIONING, Zone.NORMAL, -1, "learning 1"),
+    ],
+)
+def test_a_machine_past_its_failure_is_no_harmless_stop(
+    fleet: Fleet, status: Status, zone: Zone, past: int, said: str
+) -> None:
+    truth = fleet.truth[0]
+    lines = drawn(fleet, at_index(fleet, truth.failure + past, zone, status), 80)
+    (row,) = [line for line in lines if truth.key.asset in line]
+    assert said in row
 
 
 def test_rounds_are_spread_over_the_time_to_show(fleet: Fleet) -> None:
