@@ -282,8 +282,7 @@ class Loop:
     def _adopt(self, judged: Judged) -> None:
         self._fences = 0
         self._holdings.adopt(judged.states, judged.homes, judged.entry.next_offsets)
-        for key in self._silence.hear(judged.homes):
-            self._report.heard_again(key)
+        self._report.heard_again(self._silence.hear(judged.homes))
         self._alerts_due = self._alerts_due or bool(judged.entry.alerts)
 
     def _deliver(self) -> None:
@@ -366,8 +365,7 @@ class Loop:
         # What is not read, or cannot be, cannot be missed.
         busy = self._patience.waiting or self._queue or self._away_since is not None
         attentive = set() if busy else caught_up
-        for key, quiet_s in self._silence.pass_time(now, attentive):
-            self._report.fell_silent(key, quiet_s)
+        self._report.fell_silent(self._silence.pass_time(now, attentive))
         self._report.surveyed(sum(unread.values()) + self._in_hand_count, self._silence.silent)
 
     @property

@@ -12,7 +12,7 @@ from daemon.errors import Unavailable
 from daemon.telemetry.metrics import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence, Set
+    from collections.abc import Callable, Collection, Iterator, Sequence, Set
 
     from daemon.batch import Judged
     from daemon.errors import Fenced
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from daemon.telemetry.metrics import Metrics
     from daemon.telemetry.progress import Progress
     from models.alerts import AlertEvent
+    from models.judgement import Judgement
     from pipelines.window import SensorKey
     from pipelines.wire import Reason
 
 REFUSED_SHOWN: Final = 5
 """Refused points of one batch that are logged; the rest are counted."""
+
+SENSORS_SHOWN: Final = 20
+"""Sensors that one line names; the rest are counted."""
 
 _STAGE_OF: Final = {"restore": "commit"}
 
@@ -142,8 +146,7 @@ class Report:
             metrics.windows.labels(judgement.verdict).inc()
             for event in judgement.events:
                 self._alert(event)
-            for note in judgement.notes:
-                self._note(note, judgement.observation.key)
+        self._note(judged.judgements)
         if self._watch:
             self._watch(judged)
 
@@ -169,9 +172,15 @@ class Report:
             text=event.text,
         )
 
-    def _note(self, note: str, key: SensorKey) -> None:
-        self._metrics.health_events.labels(note).inc()
-        self._log.info("sensor_noted", reason=note, asset=key.asset, sensor=key.sensor)
+    def _note(self, judgements: Sequence[Judgement]) -> None:
+        """Note what happened to sensors, in one line per note: a fleet often changes as one."""
+        noted: dict[str, dict[str, None]] = {}  # keeps the order and has each name once
+        for judgement in judgements:
+            for note in judgement.notes:
+                self._metrics.health_events.labels(note).inc()
+                noted.setdefault(str(note), {})[str(judgement.observation.key)] = None
+        for reason, names in noted.items():
+            self._log.info("sensors_noted", reason=reason, **_named(names))
 
     # ---- trouble ------------------------------------------------------------------------------
 
@@ -213,14 +222,25 @@ class Report:
 
     # ---- silence ------------------------------------------------------------------------------
 
-    def fell_silent(self, key: SensorKey, quiet_s: float) -> None:
-        """Note a sensor that should have sent something."""
-        self._metrics.health_events.labels("fell_silent").inc()
-        self._log.warning(
-            "sensor_fell_silent", asset=key.asset, sensor=key.sensor, quiet_s=round(quiet_s, 1)
-        )
+    def fell_silent(self, sensors: Sequence[tuple[SensorKey, float]]) -> None:
+        """Note sensors that should have sent something, and the seconds they did not."""
+        if not sensors:
+            return
+        self._metrics.health_events.labels("fell_silent").inc(len(sensors))
+        named = _named([str(key) for key, _ in sensors])
+        longest_s = round(max(quiet_s for _, quiet_s in sensors), 1)
+        self._log.warning("sensors_fell_silent", **named, quiet_s=longest_s)
 
-    def heard_again(self, key: SensorKey) -> None:
-        """Note a silent sensor that sends again."""
-        self._metrics.health_events.labels("heard_again").inc()
-        self._log.info("sensor_heard_again", asset=key.asset, sensor=key.sensor)
+    def heard_again(self, sensors: Sequence[SensorKey]) -> None:
+        """Note silent sensors that send again."""
+        if not sensors:
+            return
+        self._metrics.health_events.labels("heard_again").inc(len(sensors))
+        self._log.info("sensors_heard_again", **_named([str(key) for key in sensors]))
+
+
+def _named(names: Collection[str]) -> dict[str, Any]:
+    """Return the fields that name sensors, and say how many more there are."""
+    shown = list(names)[:SENSORS_SHOWN]
+    more = len(names) - len(shown)
+    return {"sensors": shown, "more": more} if more else {"sensors": shown}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).parents[3]
-_EVENT = re.compile(r'log\.(?:info|warning|error|exception)\(\s*"([a-z_]+)"')
+_EVENT = re.compile(r'log\.(info|warning|error|exception)\(\s*"([a-z_]+)"')
 
 
 def tables() -> dict[str, dict[str, FieldInfo]]:
@@ -100,10 +100,11 @@ def command_blocks() -> Iterator[str]:
         yield f"## {' '.join(path)}\n\n```\n{command.get_help(context)}\n```\n"
 
 
-def log_events() -> set[str]:
-    """Return every event that the daemon's code logs."""
+def log_events() -> set[tuple[str, str]]:
+    """Return every event that the daemon's code logs, with its level."""
     sources = (ROOT / "daemon").rglob("*.py")
-    return {event for path in sources for event in _EVENT.findall(path.read_text("utf-8"))}
+    found = {match for path in sources for match in _EVENT.findall(path.read_text("utf-8"))}
+    return {(event, "error" if level == "exception" else level) for level, event in found}
 
 
 def main() -> None:

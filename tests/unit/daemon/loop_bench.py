@@ -17,7 +17,7 @@ from daemon.telemetry.metrics import Metrics
 from daemon.telemetry.progress import Progress
 from daemon.telemetry.report import Report
 from models.alerts import AlertEvent, Transition, Zone
-from models.judgement import Judgement, Status, Verdict
+from models.judgement import Judgement, Note, Status, Verdict
 from models.state import NEW_HOT, Cold, SensorState, with_row
 from pipelines.features import Observation, TooShort
 from pipelines.quality import Quality
@@ -64,7 +64,7 @@ def observation(of: Window) -> Observation:
 
 
 class CountingJudge:
-    """Numbers a sensor's windows; a level of 9 raises an alert, one of 13 is a defect of ours."""
+    """Numbers a sensor's windows; level 8 makes a note, 9 raises an alert, 13 is a defect."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -111,6 +111,7 @@ def judgement(of: Observation, index: int) -> Judgement:
         provisional=False,
         suspicious=False,
         events=(alert(of, index),) if level == 9 else (),
+        notes=(Note.COMMISSIONED,) if level == 8 else (),
     )
 
 

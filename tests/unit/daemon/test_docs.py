@@ -64,9 +64,13 @@ def test_help_is_documented_as_people_see_it(block: str) -> None:
         *Verdict,
         *HEALTH_EVENTS,
         *STAGES,
-        *sorted(documented.log_events()),
         *(f"{status.value} {status.name.lower().replace('_', ' ')}" for status in ExitStatus),
     ],
 )
 def test_every_word_that_an_operator_meets_is_documented(word: str) -> None:
     assert f"`{word}`" in text("operations.md")
+
+
+@pytest.mark.parametrize(("event", "level"), sorted(documented.log_events()))
+def test_every_event_of_the_log_is_documented_with_its_level(event: str, level: str) -> None:
+    assert f"| `{event}` | {level} |" in text("operations.md")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import structlog
 
 from daemon.errors import Fatal, Fenced, Unavailable
 from daemon.loop import FENCES_IN_A_ROW
@@ -367,3 +368,29 @@ def test_lag_counts_from_what_was_committed_also_during_an_outage() -> None:
     bench.clock.now += 2.0
     bench.steps(1)
     assert bench.metric("bearingwatch_lag_records") == 0
+
+
+def test_sensors_that_change_together_are_named_in_one_line() -> None:
+    bench = Bench()
+    bench.feed(*(window(0, f"pump{number:02}", level=8) for number in range(24)))
+    with structlog.testing.capture_logs() as lines:
+        bench.finish()
+    (line,) = [line for line in lines if line["event"] == "sensors_noted"]
+    assert line["reason"] == "commissioned"
+    assert line["sensors"] == [f"pump{number:02}/de" for number in range(20)]
+    assert line["more"] == 4
+    assert bench.metric("bearingwatch_health_events_total", event="commissioned") == 24
+
+
+def test_sensors_that_fall_silent_together_are_named_in_one_line() -> None:
+    bench = Bench()
+    bench.feed(*(window(0, f"pump{number}") for number in range(3)))
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(8):
+            bench.steps(1)
+            bench.clock.now += 1.0
+        bench.feed(*(window(9, f"pump{number}") for number in range(2)))
+        bench.steps(2)
+    told = {line["event"]: line["sensors"] for line in lines if "sensors_" in line["event"]}
+    assert told["sensors_fell_silent"] == ["pump0/de", "pump1/de", "pump2/de"]
+    assert told["sensors_heard_again"] == ["pump0/de", "pump1/de"]

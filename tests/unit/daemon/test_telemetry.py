@@ -75,6 +75,13 @@ def test_alert_events_are_told_apart(stream: io.StringIO) -> None:
     assert len(lines(stream)) == 3
 
 
+def test_events_of_other_sensors_are_told_apart(stream: io.StringIO) -> None:
+    log = structlog.get_logger("bearingwatch.x")
+    for name in ("pump-1/de", "pump-1/de", "pump-2/de"):
+        log.info("sensors_noted", reason="commissioned", sensors=[name])
+    assert [line["sensors"] for line in lines(stream)] == [["pump-1/de"], ["pump-2/de"]]
+
+
 def test_lines_of_libraries_are_limited_too(stream: io.StringIO) -> None:
     for attempt in range(11):
         logging.getLogger("kafka.conn").warning("connect attempt %d failed", attempt)
