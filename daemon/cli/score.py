@@ -207,7 +207,7 @@ class Summary:
             elif sensor.span_s() < wanted.span_s:
                 why = f"{wanted.span_s:g} s of windows are needed, got {sensor.span_s():.0f} s"
             else:
-                why = "its first windows are too unsteady to learn from"
+                why = f"of {sensor.windows} windows too few were running steadily"
             yield f"{key}: nothing judged: {why}"
 
 
@@ -219,8 +219,8 @@ def invented_times(recordings: Iterable[Recording]) -> Iterator[str]:
     if undated:
         more = f" and {len(undated) - 1} more" if len(undated) > 1 else ""
         yield (
-            f"times are invented, from {DEFAULT_START:%Y-%m-%d} on: {undated[0]}{more} "
-            "tells no date; --start TIME declares it"
+            f"times are invented, from {DEFAULT_START:%Y-%m-%d} on, since no date is told by "
+            f"{undated[0]}{more}; --start TIME declares it"
         )
 
 

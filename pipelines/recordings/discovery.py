@@ -37,6 +37,8 @@ def open_recording(path: Path, declared: Declared = _NOTHING_DECLARED, **fields:
     declared = _with(path, declared, fields)
     if not path.exists():
         raise RecordingError(path, "no such file or folder")
+    if declared.full_scale is not None and path.suffix.lower() != ".wav":
+        raise RecordingError(path, "full_scale goes for WAV; declare scale, that of one count")
     if path.is_dir():
         return _open_folder(path, declared)
     reader = _READERS.get(path.suffix.lower())

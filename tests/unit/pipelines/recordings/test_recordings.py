@@ -284,6 +284,14 @@ def test_full_scale_is_the_worth_of_the_largest_wav_sample(
     np.testing.assert_allclose(window.signal(), 25.0)
 
 
+@pytest.mark.parametrize("make", [make_femto_npz, make_csv, make_ims_folder])
+def test_full_scale_is_not_ignored_where_it_means_nothing(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    with pytest.raises(RecordingError, match="full_scale goes for WAV"):
+        open_recording(make(tmp_path), DECLARED, full_scale=50.0)
+
+
 def test_scale_and_full_scale_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="not both"):
         open_recording(make_wav(tmp_path), DECLARED, scale=1.0, full_scale=1.0)
