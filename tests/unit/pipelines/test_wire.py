@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipelines import wire
+from models.bundle import load_bundle
+from pipelines import features, wire
+from pipelines.features import FeatureSettings
 from pipelines.window import Window
 from pipelines.wire import InvalidRecord, Reason
 
@@ -94,6 +96,32 @@ def test_the_documented_json_is_what_the_encoder_writes() -> None:
     text = documented("json").strip().encode()
     assert wire.encode(build_window(), wire.JSON) == text
     assert_same(wire.decode(text), build_window())
+
+
+def documented_producer() -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(documented("python"), names)  # noqa: S102 (our own page)
+    return names
+
+
+def test_the_documented_producer_sends_what_can_be_judged() -> None:
+    example = documented_producer()
+    value = example["window"](1, example["read_sensor"]())
+    window = wire.decode(value, content_type=wire.MSGPACK, key=b"Pump 7")
+    features.check(window, FeatureSettings())
+    assert window.duration_s == 1.0
+
+
+def test_the_documented_shortest_window_is_the_shortest() -> None:
+    shipped = load_bundle().features
+    least = build_window(samples=np.ones((1, 640), "<i2"))
+    features.check(least, shipped)
+    with pytest.raises(features.TooShort):
+        features.check(replace(least, samples=least.samples[:, 1:]), shipped)
+    with pytest.raises(features.TooSlow):
+        features.check(replace(least, sample_rate_hz=619.0), shipped)
+    said = "At least 25 ms, and sampled at 640 Hz or more**: 640 samples an axis at 25.6 kHz"
+    assert said in SPECIFICATION.read_text("utf-8")
 
 
 @pytest.mark.parametrize("reason", Reason)
