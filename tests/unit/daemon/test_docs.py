@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from daemon.errors import ExitStatus
+from daemon.series.schema import ALERT_FIELDS, alert_values
 from daemon.telemetry.metrics import HEALTH_EVENTS, STAGES
+from models.alerts import AlertEvent, Band, Transition, Zone
 from models.judgement import Verdict
 from pipelines.wire import Reason
 from tests.unit.daemon import documented
@@ -74,3 +78,35 @@ def test_every_word_that_an_operator_meets_is_documented(word: str) -> None:
 @pytest.mark.parametrize(("event", "level"), sorted(documented.log_events()))
 def test_every_event_of_the_log_is_documented_with_its_level(event: str, level: str) -> None:
     assert f"| `{event}` | {level} |" in text("operations.md")
+
+
+# ---- alert events -----------------------------------------------------------------------------
+
+
+def rows_of(document: str) -> list[str]:
+    """Return the first column of every row of the tables, in order."""
+    return re.findall(r"^\| `([a-z_]+)` \|", document, re.MULTILINE)
+
+
+def test_every_field_of_an_alert_event_is_documented_and_no_other() -> None:
+    record = section(text("alerts.md"), "The record")
+    fields = [*msgspec.structs.fields(AlertEvent), *msgspec.structs.fields(Band)]
+    assert rows_of(record) == [field.name for field in fields]
+
+
+def test_every_transition_of_an_alert_is_documented() -> None:
+    assert rows_of(section(text("alerts.md"), "Transitions")) == list(Transition)
+
+
+def test_the_documented_alert_event_is_one() -> None:
+    (example,) = re.findall(r"```json\n(.*?)```", text("alerts.md"), re.DOTALL)
+    event = msgspec.json.decode(example, type=AlertEvent)
+    assert event.zone is Zone.ALARM
+    assert msgspec.json.decode(msgspec.json.encode(event)) == msgspec.json.decode(example)
+
+
+def test_an_alert_without_a_fault_is_an_empty_string_in_the_series_as_documented() -> None:
+    (example,) = re.findall(r"```json\n(.*?)```", text("alerts.md"), re.DOTALL)
+    event = msgspec.json.decode(example, type=AlertEvent)
+    assert dict(zip(ALERT_FIELDS, alert_values(event), strict=True))["fault"] == ""
+    assert "`fault` is null the point's is an empty string" in text("influxdb.md")
