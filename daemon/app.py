@@ -295,10 +295,25 @@ def build_journal(settings: Settings, source: Source) -> Journal:
     if kind == "sqlite":
         from daemon.journal.sqlite import SqliteJournal
 
-        return SqliteJournal(_table(settings.sqlite), settings.instance)
+        return SqliteJournal(_table(settings.sqlite), settings.instance, _counted(settings))
     from daemon.journal.memory import MemoryJournal
 
     return MemoryJournal()
+
+
+def _counted(settings: Settings) -> str:
+    """Say what a source's offsets count: with any of this changed they mean other windows."""
+    kind = settings.source.kind
+    if kind == "kafka":
+        return f"topic {settings.kafka.windows_topic}"
+    if kind == "simulator":
+        shape = settings.simulator.model_dump().items()
+        return f"simulator of {', '.join(f'{name} {value}' for name, value in shape)}"
+    if kind == "recordings":
+        told = _table(settings.recordings)
+        paths = sorted(str(path.resolve()) for path in told.paths)
+        return f"recordings {', '.join(paths)} in windows of {told.window_s:g} s"
+    return kind
 
 
 def _table(table: T | None) -> T:

@@ -184,7 +184,7 @@ class SqliteSettings(Section):
     """The file of the SQLite series and journal."""
 
     path: Path
-    """Database file; it is made where there is none."""
+    """Database file, made where there is none; a journal in it keeps to one source."""
 
 
 class CsvSettings(Section):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from daemon.errors import Fatal, Fenced, Unavailable
+from daemon.errors import Fatal, Fenced, StartError, Unavailable
 from daemon.journal import Entry, Restored, StateRecord
 from daemon.journal.delivery import Delivery, Published
 from daemon.sqlite_file import open_room, transaction
@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS alert_events (
 CREATE TABLE IF NOT EXISTS dead_letters (
     position INTEGER PRIMARY KEY, partition INTEGER NOT NULL, key BLOB, value BLOB NOT NULL,
     headers BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS sources (number INTEGER PRIMARY KEY CHECK (number = 1), told TEXT);
 """
 _SAVE_STATE: Final = """
 INSERT INTO states VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
@@ -53,11 +54,15 @@ _decode = msgspec.json.Decoder(AlertEvent).decode
 
 
 class SqliteJournal:
-    """Commits into `settings.path`, which a `SqliteSeries` may use too."""
+    """Commits into `settings.path`, which a `SqliteSeries` may use too.
 
-    def __init__(self, settings: SqliteSettings, instance: str) -> None:
+    `source` says in words what the offsets count; a file of another source is refused.
+    """
+
+    def __init__(self, settings: SqliteSettings, instance: str, source: str = "") -> None:
         self._path = settings.path
         self._instance = instance
+        self._source = source
         self._number = 0
         self._file: sqlite3.Connection | None = None
         self._delivery = Delivery()
@@ -74,10 +79,25 @@ class SqliteJournal:
         if self._file is None:
             self._file = open_room(self._path, "journal", SCHEMA, _TABLES)
         with transaction(self._file, "taking over the journal"):
+            self._check_source(self._file)
             self._number = (self._owner() or 0) + 1
             self._file.execute(
                 "INSERT OR REPLACE INTO owners VALUES (?, ?)", (self._instance, self._number)
             )
+
+    def _check_source(self, file: sqlite3.Connection) -> None:
+        """Refuse offsets that count another source's windows: the first of ours would be skipped.
+
+        A file that has no offsets yet, or that knows no source, becomes this one's.
+        """
+        begun = file.execute("SELECT 1 FROM offsets WHERE next_offset IS NOT NULL").fetchone()
+        (told,) = file.execute("SELECT told FROM sources").fetchone() or ("",)
+        if begun and told and told != self._source:
+            raise StartError(
+                f"{self._path}: the journal in it is of {told}, and what is to be read now is"
+                f" {self._source}; name another file as sqlite.path, or read what was read before"
+            )
+        file.execute("INSERT OR REPLACE INTO sources VALUES (1, ?)", (self._source,))
 
     def _owner(self) -> int | None:
         row = self._connection.execute(
