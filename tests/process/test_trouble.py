@@ -1,11 +1,13 @@
 """The real process in bad circumstances: one clear message and an exit status, or patience."""
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from kafka import KafkaProducer
@@ -18,6 +20,7 @@ from tests.plant.site import Site, Tables, new_site
 from tests.plant.windows import COMMISSIONING, Message, message, window
 from tests.servers.influxdb import InfluxdbServer, running_influxdb
 from tests.servers.kafka import KafkaServer, running_kafka
+from tests.servers.process import free_ports
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -166,6 +169,61 @@ def wait_out(process: Running, site: Site, away: str) -> None:
         site.send(batch)
     time.sleep(2.0)
     assert process.child.poll() is None
+
+
+@pytest.mark.kafka
+@pytest.mark.influxdb
+def test_an_idle_process_tells_of_a_frozen_kafka_and_hardly_works_meanwhile(
+    own_site: Site, bundle: Path
+) -> None:
+    ends = own_site.send(messages(0, COMMISSIONING))
+    (port,) = free_ports(1)
+    settings = own_site.settings(bundle, {"http": {"enabled": True, "port": port}})
+    with running(settings) as process:
+        process.wait_for_commit(ends, own_site)
+        with own_site.kafka.frozen():
+            spent_s = cpu_s(process)
+            process.wait_for_event("service_went_away", timeout_s=15.0)
+            time.sleep(15.0)
+            assert cpu_s(process) - spent_s < 3.0
+            assert process.events().count("service_went_away") == 1
+            assert "source is away" in asked(port, "/readyz")
+            said = asked(port, "/metrics")
+            assert 'bearingwatch_service_up{service="source"} 0.0' in said
+            assert 'bearingwatch_service_failures_total{service="source"} 1.0' in said
+        process.wait_for_event("service_came_back")
+        assert "away" not in asked(port, "/readyz")
+        own_site.send(messages(COMMISSIONING, COUNT))
+        has_everything(own_site, process)
+
+
+@pytest.mark.kafka
+@pytest.mark.influxdb
+def test_lag_is_what_waits_while_influxdb_is_away(own_site: Site, bundle: Path) -> None:
+    ends = own_site.send(messages(0, COMMISSIONING + 5))
+    (port,) = free_ports(1)
+    settings = own_site.settings(bundle, {"http": {"enabled": True, "port": port}})
+    with running(settings) as process:
+        process.wait_for_commit(ends, own_site)
+        own_site.influxdb.kill()
+        own_site.send(messages(COMMISSIONING + 5, COMMISSIONING + 10))
+        process.wait_for_event("service_went_away")
+        own_site.send(messages(COMMISSIONING + 10, COUNT))
+        lag = f"bearingwatch_lag_records {COUNT - COMMISSIONING - 5:.1f}\n"
+        process.wait_for("lag", lambda: lag in asked(port, "/metrics"), timeout_s=15.0)
+        own_site.influxdb.start()
+        has_everything(own_site, process)
+
+
+def asked(port: int, path: str) -> str:
+    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def cpu_s(process: Running) -> float:
+    """Return the processor time of the process so far."""
+    fields = Path(f"/proc/{process.child.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_the_log_of_a_whole_run_is_json(site: Site, bundle: Path) -> None:
