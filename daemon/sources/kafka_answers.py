@@ -12,7 +12,7 @@ from typing import Any, Final
 from kafka.structs import MemberState
 
 SILENT_AFTER_S: Final = 5.0
-"""Longer than a broker's pauses, and than two heartbeats apart unless set otherwise."""
+"""Longer than a broker's usual pauses for a collection or an election."""
 
 
 class Answers:
