@@ -93,7 +93,7 @@ class Loop:
     # ---- running ------------------------------------------------------------------------------
 
     def run(self, stopping: Callable[[], bool]) -> None:
-        """Go round until `stopping` or until a finite source is done; raises `Fatal`, `StartError`."""
+        """Go round until `stopping` or a source's end; raises `Fatal` and `StartError`."""
         while not stopping() and not self.finished:
             self.step()
 
