@@ -228,7 +228,7 @@ class RecordingsSettings(Section):
 class SimulatorSettings(Section):
     """A simulated fleet to read windows from."""
 
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0)] = 1
     """The same seed gives the same fleet, to the bit."""
     machines: Count = 6
     """How many machines the fleet has."""

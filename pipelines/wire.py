@@ -239,7 +239,7 @@ _REASONS: Final = {
 
 
 def _check(fields: _Fields, limits: Limits) -> None:
-    _check_identifiers(fields, limits)
+    check_names(fields.asset, fields.sensor, limits)
     _check_axes(fields.axes, limits)
     rate = fields.sample_rate_hz
     if not limits.min_rate_hz <= rate <= limits.max_rate_hz:  # also true for NaN
@@ -248,12 +248,13 @@ def _check(fields: _Fields, limits: Limits) -> None:
     _check_numbers(fields, limits)
 
 
-def _check_identifiers(fields: _Fields, limits: Limits) -> None:
+def check_names(asset: str, sensor: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Raise `InvalidRecord` where the name of a machine or a sensor could not travel."""
     longest = limits.max_identifier
-    if len(fields.asset) > longest or not _ASSET.fullmatch(fields.asset):
-        _refuse_identifier("asset", fields.asset, longest, "._:-")
-    if len(fields.sensor) > longest or not _SENSOR.fullmatch(fields.sensor):
-        _refuse_identifier("sensor", fields.sensor, longest, "._:-/")
+    if len(asset) > longest or not _ASSET.fullmatch(asset):
+        _refuse_identifier("asset", asset, longest, "._:-")
+    if len(sensor) > longest or not _SENSOR.fullmatch(sensor):
+        _refuse_identifier("sensor", sensor, longest, "._:-/")
 
 
 def _refuse_identifier(field: str, name: str, longest: int, marks: str) -> NoReturn:

@@ -10,7 +10,13 @@ from daemon.errors import ExitStatus
 
 
 @click.command("demo")
-@click.option("--seed", default=1, show_default=True, help="Another seed is another fleet.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Another seed is another fleet.",
+)
 @click.option("--fast", is_flag=True, help="As fast as it goes, instead of in half a minute.")
 @click.option(
     "--speed",

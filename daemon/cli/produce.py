@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @config_option
 @click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="Brokers, instead of a file's.")
 @click.option("--prefix", help="Prefix of the topics, instead of a file's.")
-@click.option("--simulate", "seed", type=int, metavar="SEED", help="Send a simulated fleet.")
+@click.option(
+    "--simulate", "seed", type=click.IntRange(0), metavar="SEED", help="Send a simulated fleet."
+)
 @click.option("--machines", type=click.IntRange(1), default=6, show_default=True)
 @click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), help="Windows a second, at most."

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 @click.command("simulate")
 @click.argument("out", type=OUT)
-@click.option("--seed", default=1, show_default=True, help="The same seed gives the same bytes.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="The same seed gives the same bytes.",
+)
 @click.option("--machines", default=6, show_default=True, type=click.IntRange(1))
 @click.option(
     "--sensors",

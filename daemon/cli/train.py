@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Add so many healthy simulated sensors.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=30, show_default=True, help="At most.")
 @click.option(
     "--patience",

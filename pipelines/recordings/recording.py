@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from pipelines.window import SensorKey, Window
+from pipelines.wire import check_names
 
 DEFAULT_START: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Start of a recording that carries no date and for which none was declared."""
@@ -52,7 +53,8 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     load: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no recording can have."""
+        """Refuse names and numbers that no recording can have."""
+        check_names(self.asset or "asset", self.sensor or "sensor")
         for name in ("sample_rate_hz", "scale", "full_scale", "window_s"):
             number = getattr(self, name)
             if number is not None and not 0.0 < number < float("inf"):

@@ -390,3 +390,11 @@ def test_run_with_bad_settings_says_so_in_one_line(tmp_path: Path) -> None:
     assert done.exit_code == ExitStatus.BAD_SETTINGS
     assert "did you mean 'loop'" in done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("command", ["demo", "simulate"])
+def test_a_negative_seed_is_refused(command: str, tmp_path: Path) -> None:
+    out = [str(tmp_path / "fleet")] if command == "simulate" else []
+    done = CliRunner().invoke(cli, [command, *out, "--seed", "-1"])
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "Traceback" not in done.output

@@ -534,3 +534,9 @@ def test_the_real_ims_test_has_the_means_that_were_published_with_it(data_dir: P
     measured = [float(np.abs(window.signal()).mean()) for window in windows]
     np.testing.assert_allclose(measured, expected, rtol=1e-3)
     assert windows[0].start_ns == nanoseconds(datetime(2004, 2, 12, 10, 32, 39, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("asset", ["a/b", "pump\x1b[2J", " pump"])
+def test_a_declared_name_that_could_not_travel_is_refused(asset: str) -> None:
+    with pytest.raises(ValueError, match="asset"):
+        Declared(asset=asset)
