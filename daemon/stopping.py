@@ -38,7 +38,7 @@ class Stopping:
 
     def __init__(self, within_s: float = 25.0, force: Callable[[int], object] = os._exit) -> None:
         self.requested = False
-        self._within_s = within_s
+        self.within_s = within_s
         self._force = force
 
     def __call__(self) -> bool:
@@ -54,7 +54,7 @@ class Stopping:
             self._force(ExitStatus.FATAL)
             return
         self.requested = True
-        signal.setitimer(signal.ITIMER_REAL, self._within_s)
+        signal.setitimer(signal.ITIMER_REAL, self.within_s)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daemon.settings import Settings
+    from daemon.stopping import Stopping
     from daemon.telemetry.metrics import Metrics
 
 
@@ -34,28 +35,36 @@ def command(ctx: click.Context, config: Path | None) -> None:
     Exit status: 0 stopped, 1 a defect, 2 bad settings, 3 could not start.
     """  # noqa: D301
     cap_threads()
+    from daemon.stopping import Stopping
+
+    stopping = Stopping()
+    # Before all else: a supervisor that changes its mind while we load must not see a signal's
+    # status instead of ours.
+    with stopping.listening():
+        ctx.exit(int(_configured(config, stopping)))
+
+
+def _configured(config: Path | None, stopping: Stopping) -> ExitStatus:
     from daemon.settings import load_settings
     from daemon.telemetry.logs import configure_logs
     from daemon.telemetry.metrics import Metrics
 
     settings, metrics = load_settings(config), Metrics()
+    stopping.within_s = settings.loop.drain_s
     configure_logs(
         settings.log, instance=settings.instance, suppressed=metrics.lines_suppressed.inc
     )
-    ctx.exit(int(_run(settings, metrics)))
+    return _run(settings, metrics, stopping)
 
 
-def _run(settings: Settings, metrics: Metrics) -> ExitStatus:
+def _run(settings: Settings, metrics: Metrics, stopping: Stopping) -> ExitStatus:
     import structlog
 
     from daemon.app import build
-    from daemon.stopping import Stopping
 
     log: Any = structlog.get_logger("bearingwatch.run")
-    stopping = Stopping(settings.loop.drain_s)
     try:
-        with stopping.listening():
-            build(settings, metrics=metrics).run(stopping)
+        build(settings, metrics=metrics).run(stopping)
     except BearingwatchError as error:
         log.error(
             "process_failed",

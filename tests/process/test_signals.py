@@ -164,6 +164,28 @@ def test_a_finite_source_ends_in_peace(undisturbed: dict[str, list[Any]]) -> Non
     assert any(len(rows) > 50 for rows in undisturbed.values())
 
 
+def catches(child: subprocess.Popen[bytes], number: signal.Signals) -> Callable[[], bool]:
+    """Return whether the process has a handler for a signal, as the kernel knows it."""
+    status = Path(f"/proc/{child.pid}/status")
+
+    def caught() -> bool:
+        (mask,) = [line for line in status.read_text().splitlines() if line.startswith("SigCgt")]
+        return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
+
+    return caught
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_a_signal_while_it_still_loads_is_a_stop_too(bundle: Path, tmp_path: Path) -> None:
+    path = settings(tmp_path, bundle)
+    with running(path) as child:
+        wait_until(catches(child, signal.SIGTERM), child)
+        assert not events(path), "too late: it has read its settings already"
+        child.terminate()
+        assert child.wait(PATIENCE_S) == ExitStatus.STOPPED
+    assert committed(path) == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_and_the_next_run_goes_on(
     bundle: Path, tmp_path: Path, undisturbed: dict[str, list[Any]], number: signal.Signals
