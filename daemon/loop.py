@@ -8,14 +8,16 @@ defect of ours ends the process, with the record named.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from daemon.batch import Batch, Judged, judged
 from daemon.errors import BearingwatchError, Fatal, Fenced, Unavailable
 from daemon.holdings import Holdings
 from daemon.intake import sort_records
+from daemon.journal import Entry
 from daemon.patience import Backoff, Patience
+from daemon.refusals import Owed, alert_letters, with_refused
 from daemon.series import Points, Rejected
 from daemon.silence import Silence
 from pipelines.wire import DEFAULT_LIMITS
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from daemon.batch import Judge
     from daemon.journal import Journal
-    from daemon.series import Series
+    from daemon.series import Refused, Series
     from daemon.sources import Polled, Record, Source
     from daemon.telemetry.report import Report
     from pipelines.window import SensorKey
@@ -86,6 +88,7 @@ class Loop:
         self._unrestored: set[int] = set()
         self._first_seen: dict[int, int] = {}
         self._alerts_due = False
+        self._owed = Owed()
         self._fences = 0
         self._surveyed_at = clock.monotonic()
         self._away_since: float | None = None
@@ -108,6 +111,10 @@ class Loop:
             self.step()
         return not self._busy
 
+    def leave(self) -> None:
+        """Let go of marks whose dead letters no commit has: closing the journal would save them."""
+        self._parts.journal.release(self._owed.partitions)
+
     @property
     def finished(self) -> bool:
         """True once a finite source is exhausted and all of it is done."""
@@ -116,7 +123,8 @@ class Loop:
 
     @property
     def _busy(self) -> bool:
-        return self._batch is not None or self._alerts_due
+        due = self._owed.due(self._holdings.next_offsets)
+        return self._batch is not None or self._alerts_due or bool(due)
 
     def step(self) -> None:
         """Go round once: ask the source, restore what is new, work on one batch."""
@@ -195,6 +203,7 @@ class Loop:
         gone = frozenset(partitions)
         self._holdings.drop(gone)
         self._silence.forget(gone)
+        self._owed.drop(gone)
         self._queue = deque(record for record in self._queue if record.partition not in gone)
         if self._batch is not None and any(r.partition in gone for r in self._batch.records):
             rest = self._batch.without(gone)
@@ -229,7 +238,8 @@ class Loop:
         """Take one batch from records to committed facts.
 
         1. judge: a function of the records and the states before; nothing is changed yet
-        2. write the losses: repeating them overwrites the same points
+        2. write the losses: repeating them overwrites the same points; those that are refused for
+           good become dead letters
         3. commit states, alert events, dead letters and offsets, all or nothing: commit last
         4. adopt the new states: only now is the batch done
         5. write the alert points, from what was committed
@@ -238,14 +248,14 @@ class Loop:
         """
         batch = self._batch = self._batch or self._next_batch()
         if batch is None:
+            self._pay()
             return
         if batch.judged is None:
             batch.judged = self._judge(batch.records)
         if not batch.written:
-            self._write(batch.judged.points)
+            batch.judged = with_refused(batch.judged, self._write(batch.judged.points))
             batch.written = True
-        with self._report.calling("journal", "commit"):
-            self._parts.journal.commit(batch.judged.entry)
+        self._commit(batch.judged.entry)
         self._adopt(batch.judged)
         self._batch = None
         self._report.committed(batch.records, batch.judged, len(self._holdings.states))
@@ -270,14 +280,34 @@ class Loop:
         before = self._holdings.states
         return judged(sorted_, before, outcome, records, self._policy.vibration_every)
 
-    def _write(self, points: Points, stage: str = "write") -> None:
+    def _write(self, points: Points, stage: str = "write") -> Sequence[Refused]:
+        """Write `points`; return those that the series will never take."""
         if not points:
-            return
+            return ()
         try:
             with self._report.calling("series", stage):
                 self._parts.series.write(points)
         except Rejected as error:
             self._report.refused(error)
+            return error.refused
+        return ()
+
+    def _commit(self, entry: Entry) -> None:
+        """Commit `entry`, and with it the dead letters that are owed to its partitions."""
+        owed = self._owed.due({**self._holdings.next_offsets, **entry.next_offsets})
+        whole = replace(entry, dead_letters=[*entry.dead_letters, *owed])
+        with self._report.calling("journal", "commit"):
+            self._parts.journal.commit(whole)
+        self._owed.pay(owed)
+        self._report.dead_lettered(whole.dead_letters)
+
+    def _pay(self) -> None:
+        """Commit what is owed by itself: nobody knows when the next window comes."""
+        offsets = self._holdings.next_offsets
+        owed = {partition for partition, _ in self._owed.due(offsets)}
+        if owed:
+            known = {p: o for p, o in offsets.items() if p in owed and o is not None}
+            self._commit(Entry(next_offsets=known))
 
     def _adopt(self, judged: Judged) -> None:
         self._fences = 0
@@ -289,7 +319,9 @@ class Loop:
         """Bring the series' alerts up to the committed ones."""
         if not self._alerts_due:
             return
-        self._write(Points(alerts=self._parts.journal.undelivered()), "deliver")
+        refused = self._write(Points(alerts=self._parts.journal.undelivered()), "deliver")
+        homes, otherwise = self._holdings.homes, min(self._holdings.partitions, default=0)
+        self._owed.add(alert_letters(refused, homes, otherwise))
         self._parts.journal.mark_delivered()
         self._alerts_due = False
 

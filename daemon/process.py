@@ -101,6 +101,12 @@ class Process:
 
     def _go(self, stopping: Callable[[], bool]) -> bool:
         loop = Loop(self._parts, self._policy, self._clock, self._report)
+        try:
+            return self._run(loop, stopping)
+        finally:
+            loop.leave()
+
+    def _run(self, loop: Loop, stopping: Callable[[], bool]) -> bool:
         loop.run(stopping)
         finished = loop.finished  # before a drain, which throws away what is queued
         if finished:

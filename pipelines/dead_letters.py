@@ -1,5 +1,7 @@
 """What is kept of a record that could not be read: its bytes, and where and why it was refused.
 
+And of a point that the series refuses for good: the point as text, and what it came from.
+
 A dead letter is smaller than what it reports: the broker that accepted a record just under
 `max.message.bytes` would refuse the same bytes with more headers, and a transaction with such a
 record would be aborted for ever.
@@ -21,6 +23,9 @@ KEY_BYTES: Final = 1024
 """What is kept of a key; a valid one has at most 256 bytes."""
 
 DETAIL_CHARACTERS: Final = 300
+
+SERIES_REFUSED: Final = "series_refused"
+"""The reason of dead letters that hold a point; all others are of `pipelines.wire.Reason`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +55,34 @@ def dead_letter(
 
     `length` and `sha256` are those of the original value, also where only an excerpt is kept.
     """
-    original = value or b""
-    headers = {
-        "reason": reason,
-        "detail": _one_line(detail),
+    source = {
         "source-topic": topic,
         "source-partition": str(partition),
         "source-offset": str(offset),
         "source-timestamp-ms": str(timestamp_ms),
+    }
+    return _letter(value or b"", key, reason, detail, source)
+
+
+def refused_alert(
+    point: bytes, key: bytes, *, detail: str, alert: str, transition: str, time_ns: int
+) -> DeadLetter:
+    """Wrap an alert's point; it comes from a committed event, which (id, time, transition) name."""
+    source = {
+        "source-alert": alert,
+        "source-transition": transition,
+        "source-time-ns": str(time_ns),
+    }
+    return _letter(point, key, SERIES_REFUSED, detail, source)
+
+
+def _letter(
+    original: bytes, key: bytes | None, reason: str, detail: str, source: dict[str, str]
+) -> DeadLetter:
+    headers = {
+        "reason": reason,
+        "detail": _one_line(detail),
+        **source,
         "length": str(len(original)),
         "sha256": hashlib.sha256(original).hexdigest(),
     }

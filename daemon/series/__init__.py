@@ -4,8 +4,10 @@ Contract
 --------
 * `write` returns when every point is durable, or raises `Unavailable` (nothing may be assumed;
   the same call may be made again: points with the same tags and time overwrite) or `Rejected`
-  (the others are durable; it names those that the store refuses for good).
-* `write` may block for its own timeout only; the loop does the waiting and the retrying.
+  (the others are durable; it names those that the store refuses for good, each with what it is
+  of, so that the loop can keep it as a dead letter).
+* `write` may block for its own timeout only; the loop does the waiting and the retrying. Finding
+  out which points are refused takes a bounded number of further tries.
 * `start` may raise `StartError` or `Unavailable`; `close` is idempotent.
 """
 
@@ -42,13 +44,24 @@ class Points:
         return bool(self.losses or self.vibrations or self.alerts or self.rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One point that the store will never take."""
+
+    point: str
+    """The point as the store was given it."""
+    message: str
+    """The store's own words."""
+    of: Judgement | AlertEvent
+    """What the point says; the very object of `Points`."""
+
+
 class Rejected(BearingwatchError):
     """The store refuses some points for good; each with the store's own message."""
 
-    def __init__(self, refused: Sequence[tuple[str, str]]) -> None:
-        super().__init__(f"{len(refused)} points refused, the first: {refused[0][1]}")
+    def __init__(self, refused: Sequence[Refused]) -> None:
+        super().__init__(f"{len(refused)} points refused, the first: {refused[0].message}")
         self.refused = tuple(refused)
-        """Pairs of the point as text and the message."""
 
 
 class Series(Protocol):

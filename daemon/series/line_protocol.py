@@ -29,6 +29,14 @@ _LOSS: Final = (
 _BOOLEAN: Final = ("false", "true")
 
 
+def told_by(points: Points) -> Iterator[Judgement | AlertEvent]:
+    """Yield what each line of `LineEncoder.encode` is of, in their order."""
+    yield from points.losses
+    for judgement in points.vibrations:
+        yield from (judgement for _ in judgement.observation.axes)
+    yield from points.alerts
+
+
 class LineEncoder:
     """Encodes points; remembers the escaped tags of each sensor."""
 

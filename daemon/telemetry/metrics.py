@@ -19,6 +19,7 @@ from prometheus_client import (
 
 from models.alerts import Transition, Zone
 from models.judgement import Note, Verdict
+from pipelines.dead_letters import SERIES_REFUSED
 from pipelines.wire import Reason
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ STAGES: Final = ("decode", "extract", "judge", "write", "commit", "deliver")
 SERVICES: Final = ("source", "series", "journal")
 HEALTH_EVENTS: Final = (*Note, "fell_silent", "heard_again")
 """What can happen to a sensor: the detector's notes, and silence."""
+DEAD_LETTER_REASONS: Final = (*Reason, SERIES_REFUSED)
+"""Why a record, or a point made of one, became a dead letter."""
 
 _BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -56,7 +59,7 @@ class Metrics:
         )
         self.dead_letters = counter(
             "bearingwatch_dead_letters_total",
-            "Records that could not be judged, by reason",
+            "Dead letters committed, by reason",
             ["reason"],
         )
         self.alert_events = counter(
@@ -137,7 +140,7 @@ class Metrics:
     def _show_zeros(self) -> None:
         """Make every label value exist from the start, so that rates see the first increase."""
         _touch(self.windows, Verdict)
-        _touch(self.dead_letters, Reason)
+        _touch(self.dead_letters, DEAD_LETTER_REASONS)
         _touch(self.health_events, HEALTH_EVENTS)
         _touch(self.stage_seconds, STAGES)
         _touch(self.service_failures, SERVICES)

@@ -12,7 +12,7 @@ from daemon.errors import Unavailable
 from daemon.telemetry.metrics import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence, Set
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 
     from daemon.batch import Judged
     from daemon.errors import Fenced
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from daemon.telemetry.progress import Progress
     from models.alerts import AlertEvent
     from models.judgement import Judgement
+    from pipelines.dead_letters import DeadLetter
     from pipelines.window import SensorKey
     from pipelines.wire import Reason
 
@@ -141,7 +142,7 @@ class Report:
         metrics.window_age.set(now - max(record.timestamp_ms for record in records) / 1e3)
         metrics.sensors.set(sensors)
         for reason, record in judged.sorted.reasons:
-            self._dead_letter(reason, record)
+            self._name_dead_lettered(reason, record)
         for judgement in judged.judgements:
             metrics.windows.labels(judgement.verdict).inc()
             for event in judgement.events:
@@ -150,8 +151,12 @@ class Report:
         if self._watch:
             self._watch(judged)
 
-    def _dead_letter(self, reason: Reason, record: Record) -> None:
-        self._metrics.dead_letters.labels(reason).inc()
+    def dead_lettered(self, letters: Iterable[tuple[int, DeadLetter]]) -> None:
+        """Note dead letters that are committed."""
+        for _, letter in letters:
+            self._metrics.dead_letters.labels(letter.header("reason")).inc()
+
+    def _name_dead_lettered(self, reason: Reason, record: Record) -> None:
         self._log.warning(
             "record_dead_lettered",
             reason=str(reason),
@@ -187,8 +192,8 @@ class Report:
     def refused(self, error: Rejected) -> None:
         """Note points that the series will never take; the windows themselves were judged."""
         self._metrics.points_refused.inc(len(error.refused))
-        for point, message in error.refused[:REFUSED_SHOWN]:
-            self._log.error("point_refused", reason=message, point=point[:300])
+        for one in error.refused[:REFUSED_SHOWN]:
+            self._log.error("point_refused", reason=one.message, point=one.point[:300])
 
     def went_away(self, error: Unavailable, wait_s: float, failures: int) -> None:
         """Note a service that is waited for."""

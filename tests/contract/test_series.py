@@ -280,11 +280,16 @@ def test_alert_events_become_points_with_their_zone(store: Queries) -> None:
 def test_a_refused_point_is_named_and_the_others_are_durable() -> None:
     bench = MemoryBench()
     bench.series.refused = {"fan"}
-    points = Points(losses=[judgement("pump"), judgement("fan"), judgement("mill")])
+    good, bad = judgement("pump"), judgement("fan")
+    alert = event(asset="fan")
+    points = Points(losses=[good, bad], vibrations=[good, bad], alerts=[alert])
     with pytest.raises(Rejected) as caught:
         bench.open().write(points)
-    assert [("fan" in point) for point, _ in caught.value.refused] == [True]
-    assert {asset for asset, _, _ in bench.losses()} == {"pump", "mill"}
+    assert all("fan" in one.point and "fan" in one.message for one in caught.value.refused)
+    assert [one.of for one in caught.value.refused] == [bad, bad, alert]
+    assert {asset for asset, _, _ in bench.losses()} == {"pump"}
+    assert bench.axes() == {"x"}
+    assert bench.alerts() == {}
 
 
 def test_an_outage_is_waited_for_and_the_same_call_works_later() -> None:

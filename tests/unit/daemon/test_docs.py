@@ -10,10 +10,9 @@ import pytest
 
 from daemon.errors import ExitStatus
 from daemon.series.schema import ALERT_FIELDS, alert_values
-from daemon.telemetry.metrics import HEALTH_EVENTS, STAGES
+from daemon.telemetry.metrics import DEAD_LETTER_REASONS, HEALTH_EVENTS, STAGES
 from models.alerts import AlertEvent, Band, Transition, Zone
 from models.judgement import Verdict
-from pipelines.wire import Reason
 from tests.unit.daemon import documented
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def test_help_is_documented_as_people_see_it(block: str) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        *Reason,
+        *DEAD_LETTER_REASONS,
         *Verdict,
         *HEALTH_EVENTS,
         *STAGES,

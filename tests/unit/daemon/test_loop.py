@@ -11,7 +11,6 @@ import structlog
 
 from daemon.errors import Fatal, Fenced, Unavailable
 from daemon.loop import FENCES_IN_A_ROW
-from daemon.series import Rejected
 from daemon.sources.memory import MemorySource
 from pipelines.window import SensorKey
 from tests.unit.daemon.loop_bench import SECOND_NS, Bench, window
@@ -144,15 +143,6 @@ def test_alerts_that_the_series_missed_are_written_after_a_restart() -> None:
     second = Bench(source=MemorySource(log=first.source.log), kept=first.journal.kept)
     second.finish()
     assert list(second.series.alerts) == ["pump/de-0"]
-
-
-def test_refused_points_are_counted_and_the_rest_goes_on() -> None:
-    bench = Bench()
-    bench.feed(window(0))
-    bench.series.failures.plan(Rejected([("point", "field type conflict")]))
-    bench.finish()
-    assert bench.metric("bearingwatch_refused_points_total") == 1
-    assert bench.journal.kept.offsets == {0: 1}
 
 
 def test_a_lost_partition_takes_its_part_of_the_batch_along() -> None:

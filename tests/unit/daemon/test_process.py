@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from daemon.errors import StartError, Unavailable
@@ -14,6 +16,9 @@ from daemon.telemetry.metrics import Metrics
 from daemon.telemetry.progress import Progress
 from daemon.telemetry.report import Report
 from tests.unit.daemon.loop_bench import CountingJudge, StubClock, window
+
+if TYPE_CHECKING:
+    from daemon.journal import Entry
 
 
 class Journal(MemoryJournal):
@@ -31,6 +36,7 @@ class Journal(MemoryJournal):
 
     def close(self) -> None:
         self.closed += 1
+        super().close()
 
 
 def process(journal: Journal, source: MemorySource, clock: StubClock) -> Process:
@@ -100,3 +106,27 @@ def test_a_stop_commits_the_batch_in_hand() -> None:
     journal = Journal()
     process(journal, source, StubClock()).run(lambda: bool(journal.store.next_offsets))
     assert journal.store.next_offsets == {0: 3}
+
+
+class CutOff(Journal):
+    """Goes away after its first commit, and is back when it is closed."""
+
+    def commit(self, entry: Entry) -> None:
+        super().commit(entry)
+        self.outage = True
+
+    def close(self) -> None:
+        self.outage = False
+        super().close()
+
+
+def test_a_stop_saves_no_mark_whose_dead_letter_was_not_committed() -> None:
+    source, series, journal, clock = MemorySource(), MemorySeries(), CutOff(), StubClock()
+    source.append(window(0, level=9))
+    series.refused = {"pump"}
+    parts = Parts(source, series, journal, CountingJudge())
+    report = Report(Metrics(), Progress(clock.monotonic))
+    run = Process(parts, Policy(), report, drain_s=10.0, clock=clock.bundle())
+    run.run(lambda: bool(journal.store.next_offsets))
+    assert journal.store.events()
+    assert journal.store.delivered == {}

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from pipelines.dead_letters import DeadLetter, dead_letter
+from pipelines.dead_letters import SERIES_REFUSED, DeadLetter, dead_letter, refused_alert
 from pipelines.wire import Reason
 
 
@@ -64,3 +64,28 @@ def test_a_detail_cannot_forge_lines() -> None:
 
 def test_the_same_record_gives_the_same_letter() -> None:
     assert refuse(b"x") == refuse(b"x")
+
+
+def test_no_reason_of_a_record_is_that_of_a_point() -> None:
+    assert SERIES_REFUSED not in set(Reason)
+
+
+def test_a_refused_alert_names_its_event() -> None:
+    letter = refused_alert(
+        b"alerts,asset=a loss=1 7",
+        b"a",
+        detail="no\nroom",
+        alert="a/b-7",
+        transition="raised",
+        time_ns=7,
+    )
+    assert (letter.value, letter.key) == (b"alerts,asset=a loss=1 7", b"a")
+    assert dict(letter.headers) == {
+        "reason": b"series_refused",
+        "detail": "no\N{REPLACEMENT CHARACTER}room".encode(),
+        "source-alert": b"a/b-7",
+        "source-transition": b"raised",
+        "source-time-ns": b"7",
+        "length": b"23",
+        "sha256": hashlib.sha256(letter.value).hexdigest().encode(),
+    }

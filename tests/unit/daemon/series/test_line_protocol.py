@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from daemon.series import Points
-from daemon.series.line_protocol import LineEncoder
+from daemon.series.line_protocol import LineEncoder, told_by
 from models.alerts import Zone
 from models.judgement import Verdict
 from tests.contract.builders import event, judgement
@@ -50,6 +50,15 @@ def test_numbers_are_floats_with_six_significant_digits(number: float) -> None:
 def test_tags_are_escaped(name: str, escaped: str) -> None:
     (line,) = lines(Points(losses=[judgement(name)]))
     assert line.startswith(f"reconstruction_loss,asset={escaped},sensor=de ")
+
+
+def test_every_line_has_what_it_is_of() -> None:
+    loss, both, alert = judgement("a"), judgement("b", axes=("x", "y")), event(asset="c")
+    points = Points(losses=[loss], vibrations=[both], alerts=[alert])
+    assert list(map(id, told_by(points))) == list(map(id, [loss, both, both, alert]))
+    assert [line.split(",")[1] for line in lines(points)] == [
+        "asset=a", "asset=b", "asset=b", "asset=c"
+    ]  # fmt: skip
 
 
 def test_a_vibration_point_has_one_line_per_axis() -> None:
