@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -72,9 +73,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference between a topic and its plan; `advice` says what to do."""
+    """One difference between what is there and what is planned; `advice` says what to do."""
 
-    topic: str
+    subject: str
+    """The topic, or the bucket."""
     severity: Severity
     what: str
     found: str
@@ -82,7 +84,9 @@ class Finding:
     advice: str
 
     def __str__(self) -> str:
-        return f"{self.topic}: {self.what} is {self.found}, expected {self.expected}: {self.advice}"
+        return (
+            f"{self.subject}: {self.what} is {self.found}, expected {self.expected}: {self.advice}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,19 @@ def _check(client: Any, settings: KafkaSettings) -> Iterator[Finding]:
         if counts[topic.name] != topic.partitions:
             yield _wrong_count(topic, counts[topic.name])
         yield from _wrong_values(topic, found[topic.name])
+
+
+def windows_kept_s(settings: KafkaSettings) -> float:
+    """Return how long the windows are kept, inf for ever; raises `StartError`, `Unavailable`."""
+    client = kafka_clients.admin(settings)
+    name = settings.windows_topic
+    try:
+        with kafka_clients.translated("describing topics", settings):
+            found = _configurations(client, settings, [name])
+    finally:
+        kafka_clients.close(client)
+    retention_ms = float(found[name]["retention.ms"])
+    return math.inf if retention_ms < 0 else retention_ms / 1000
 
 
 def _missing(topic: TopicPlan) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import click
@@ -23,7 +24,9 @@ SHOWN: int = 20
 
 @click.command("check")
 @config_option
-@click.option("--connect", is_flag=True, help="Try Kafka and the series too.")
+@click.option(
+    "--connect", is_flag=True, help="Try Kafka and the series too, and how long they keep what."
+)
 @click.argument("recordings", nargs=-1, type=ANYTHING)
 @click.pass_context
 def command(
@@ -49,6 +52,8 @@ def command(
     if connect:
         checks += _connections(settings)
     results = [_try(check, settings) for check in checks]
+    if connect and settings.series.kind == "influxdb" and not any(results):
+        results.append(_try(_retention, settings))  # asks what was reached just now
     if recordings:
         results.append(_try(lambda known: _recordings(known, recordings), settings))
     ctx.exit(int(max(results)))
@@ -119,3 +124,31 @@ def _series(settings: Settings) -> str:
     finally:
         series.close()
     return f"series {settings.series.kind}"
+
+
+def _retention(settings: Settings) -> str:
+    """Compare how long points are kept with how old they may be; a difference is no failure."""
+    from daemon.bucket import compare, duration, read_bucket
+
+    told = settings.influxdb
+    assert told is not None  # noqa: S101 (checked when the settings were)
+    bucket = read_bucket(told)
+    if bucket is None:
+        return (
+            f"bucket {told.bucket}; how long it keeps points is not known, since the token may not "
+            "read it: it should be as long as the windows are kept, see docs/influxdb.md"
+        )
+    finding = compare(bucket, *_needed(settings))
+    show_findings((finding,) if finding else ())
+    return f"bucket {bucket.name} keeps points {duration(bucket.kept_s)}"
+
+
+def _needed(settings: Settings) -> tuple[float, str]:
+    """Return how long a bucket should keep points, and why."""
+    if settings.source.kind != "kafka":
+        return math.inf, "since recordings and simulated windows bear times of long ago"
+    from daemon import topics
+
+    name = settings.kafka.windows_topic
+    because = f"as long as {name} keeps windows, which may be read again"
+    return topics.windows_kept_s(settings.kafka), because

@@ -105,7 +105,7 @@ def show_findings(findings: tuple[Finding, ...]) -> bool:
     """Print findings; return whether the daemon could run with them."""
     for finding in findings:
         click.echo(
-            f"{finding.severity}: {finding.topic}: {finding.what} is {finding.found}, "
+            f"{finding.severity}: {finding.subject}: {finding.what} is {finding.found}, "
             f"expected {finding.expected}; {finding.advice}"
         )
     return not any(finding.severity == "error" for finding in findings)

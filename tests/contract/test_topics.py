@@ -21,7 +21,7 @@ pytestmark = [
 
 def found(settings: KafkaSettings) -> set[tuple[str, str, topics.Severity]]:
     return {
-        (finding.topic.rpartition(".")[2], finding.what, finding.severity)
+        (finding.subject.rpartition(".")[2], finding.what, finding.severity)
         for finding in topics.check(settings)
     }
 
@@ -45,7 +45,7 @@ def test_making_topics_again_leaves_them_alone(kafka_server: KafkaServer) -> Non
 def test_missing_topics_are_found_each_by_its_name(kafka_server: KafkaServer) -> None:
     settings = kafka_settings(kafka_server.bootstrap)
     findings = topics.check(settings)
-    assert {finding.topic for finding in findings} == {p.name for p in topics.plan(settings, 1)}
+    assert {finding.subject for finding in findings} == {p.name for p in topics.plan(settings, 1)}
     assert all("topics create" in str(finding) for finding in findings)
 
 

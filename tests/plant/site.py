@@ -62,14 +62,16 @@ class Site:
     def make(self) -> None:
         """Make the topics and the bucket."""
         topics.create(self.topic_settings(), self.partitions)
-        self._keep_for_ever()
+        # The plant's records bear fixed times of long ago, which retention would remove.
+        self.keep_windows(None)
         with self.influxdb_client() as client:
             client.buckets_api().create_bucket(bucket_name=self.name, org=self.influxdb.org)
 
-    def _keep_for_ever(self) -> None:
-        """The plant's records bear fixed times of long ago, which retention would remove."""
+    def keep_windows(self, seconds: int | None) -> None:
+        """Let the windows be kept for so long; None is for ever."""
         topic = self.topic_settings().windows_topic
-        kept = ConfigResource(ConfigResourceType.TOPIC, topic, {"retention.ms": "-1"})
+        retention_ms = "-1" if seconds is None else str(seconds * 1000)
+        kept = ConfigResource(ConfigResourceType.TOPIC, topic, {"retention.ms": retention_ms})
         with self.admin() as admin:
             admin.alter_configs([kept])
 
