@@ -19,7 +19,7 @@ operations with a fixed order are used, so a row's result does not depend on its
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -35,6 +35,13 @@ if TYPE_CHECKING:
     Rows = np.ndarray[Any, Any]
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
+
+
+STEEPEST: Final = 2.0
+"""Another network may double or halve what is charted; more than that is no loss of health."""
+
+SPREAD_FLOOR: Final = 0.01
+"""Added to the spreads of a few windows before their ratio is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,21 @@ def reset(rows: Rows, prior: Prior) -> None:
     rows["adaptive_count"] = 0.0
     rows["adaptive_mean"] = prior.mean
     rows["adaptive_variance"] = prior.scale**2
+
+
+def carry_over(rows: Rows, before: Floats, after: Floats) -> None:
+    """Move one row's references from what windows charted `before` to what they chart `after`.
+
+    Both are (windows,), the same windows under the old and the new network. The references follow
+    the straight line that takes mean and spread of the one to those of the other.
+    """
+    slope = (after.std() + SPREAD_FLOOR) / (before.std() + SPREAD_FLOOR)
+    slope = min(max(slope, 1.0 / STEEPEST), STEEPEST)
+    for chart in ("anchor", "adaptive"):
+        mean = rows[f"{chart}_mean"]
+        rows[f"{chart}_mean"] = after.mean() + slope * (mean - before.mean())
+    rows["anchor_squares"] *= slope**2
+    rows["adaptive_variance"] *= slope**2
 
 
 def read(

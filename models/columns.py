@@ -83,6 +83,7 @@ class Columns:
             suspicious=bool(flags & SUSPICIOUS),
             events=events,
             notes=self.current.notes[k],
+            bundles=self.current.bundles[k],
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.judgement import Note
 from models.state import COMMISSIONED, PROVISIONAL, REBASELINING, SUSPICIOUS, Cold
+from pipelines.examples import Examples
 from pipelines.normalise import LINES, BaselineSummary
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def advance(
     if not reached.ready:
         return cold, ()
     if row["flags"][0] & PROVISIONAL and reached.disturbed:
-        return replace(cold, summary=None), ()
+        return replace(cold, summary=None, gathered=None), ()
     refined = bool(row["flags"][0] & PROVISIONAL)
     cold = conclude(cold)
     doubtful = suspicion(cold.baseline, policy, envelope_bands)
@@ -62,9 +63,10 @@ def _notes(*, refined: bool, disturbed: bool, doubtful: bool) -> tuple[Note, ...
 
 
 def learn(cold: Cold, observation: Observation) -> Cold:
-    """Return `cold` with one more window in its summaries."""
+    """Return `cold` with one more window in its summary, and perhaps among its examples."""
     summary = BaselineSummary() if cold.summary is None else cold.summary
-    return replace(cold, summary=summary.add(observation))
+    gathered = Examples() if cold.gathered is None else cold.gathered
+    return replace(cold, summary=summary.add(observation), gathered=gathered.add(observation))
 
 
 def progress(cold: Cold, policy: CommissioningPolicy) -> Progress:
@@ -82,7 +84,10 @@ def progress(cold: Cold, policy: CommissioningPolicy) -> Progress:
 
 
 def conclude(cold: Cold) -> Cold:
-    """Return `cold` with the baseline that its summaries make, and the summaries dropped."""
+    """Return `cold` with the baseline that its summary makes, and the summary dropped.
+
+    What the examples chart is for the caller to find out: it needs a network.
+    """
     if cold.summary is None:
         return cold
     baseline = cold.summary.baseline()
@@ -91,14 +96,27 @@ def conclude(cold: Cold) -> Cold:
         summary=None,
         baseline=baseline,
         baseline_id=baseline.id,
+        gathered=None,
+        examples=cold.gathered,
+        charted=(),
     )
 
 
 def restart(cold: Cold) -> Cold:
-    """Return `cold` with empty summaries and the baseline in force laid aside as the old one."""
+    """Return `cold` with nothing learnt and the baseline in force laid aside as the old one."""
     return Cold(
         old_baseline=cold.baseline or cold.old_baseline,
         old_baseline_id=cold.baseline_id or cold.old_baseline_id,
+    )
+
+
+def succeed(cold: Cold, learnt: Cold) -> Cold:
+    """Return what was learnt beside `cold`, with the baseline of `cold` laid aside as the old."""
+    laid_aside = restart(cold)
+    return replace(
+        learnt,
+        old_baseline=laid_aside.old_baseline,
+        old_baseline_id=laid_aside.old_baseline_id,
     )
 
 

@@ -8,12 +8,13 @@ Contract (design: from loss to alert)
 * A batch is judged in rounds with at most one window of a sensor in each; what links sensors of
   one asset is decided in log order.
 * States are values: `judge` returns new ones for the sensors it met and leaves its input alone.
+* No change of bundle blinds a sensor that `previous` bundles can judge: see `models.judging`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -27,7 +28,7 @@ from models.rounds import Batch
 from models.state import REBASELINING, with_row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from models.bundle import Bundle
     from models.engines import Engine
@@ -42,6 +43,7 @@ __all__ = [
     "Judgement",
     "Limits",
     "Note",
+    "Previous",
     "Status",
     "Verdict",
     "rebaseline",
@@ -53,8 +55,21 @@ def no_limits(_key: SensorKey) -> Limits | None:
     return None
 
 
+class Previous(NamedTuple):
+    """An earlier bundle that may still judge sensors, with the engine and policies to do it."""
+
+    bundle: Bundle
+    engine: Engine
+    settings: DetectorSettings
+
+
 class Detector:
-    """Judges windows with one bundle; see the contract in this module's docstring."""
+    """Judges windows with one bundle; see the contract in this module's docstring.
+
+    A sensor whose state is of other features is judged by the bundle of `previous` that has them,
+    from its observations' `former`, until this bundle has a baseline of its own. Where none has
+    them the sensor is commissioned anew.
+    """
 
     def __init__(
         self,
@@ -62,10 +77,16 @@ class Detector:
         engine: Engine,
         settings: DetectorSettings | None = None,
         limits: LimitsLookup = no_limits,
+        previous: Sequence[Previous] = (),
     ) -> None:
         settings = settings or DetectorSettings(charts=bundle.charts)
         self._judge = Judge(bundle, engine, settings, limits)
         self._links = settings.links
+        others = [one for one in previous if one.bundle.features_hash != bundle.features_hash]
+        # Of two bundles with the same features the one that is named first carries on for both.
+        self._previous = {
+            one.bundle.features_hash: Judge(*one, limits, self._judge) for one in reversed(others)
+        }
 
     def judge(
         self, states: Mapping[SensorKey, SensorState], observations: Sequence[Observation]
@@ -77,10 +98,22 @@ class Detector:
         """
         batch = Batch.of(states, observations)
         for number, positions in enumerate(batch.rounds()):
-            self._judge.judge(batch, number, positions)
+            for judge, part in self._shared(batch, positions):
+                judge.judge(batch, number, part)
         if batch.moved:
             self._link(batch)
         return batch.states, [batch.judgements[k] for k in range(len(observations))]
+
+    def _shared(self, batch: Batch, positions: list[int]) -> Iterable[tuple[Judge, list[int]]]:
+        """Share the windows of a round among the judges of their sensors."""
+        if not self._previous:
+            return [(self._judge, positions)]
+        parts: dict[Judge, list[int]] = {}
+        for position in positions:
+            state = batch.state(batch.observations[position].key)
+            features = "" if state is None else state.features
+            parts.setdefault(self._previous.get(features, self._judge), []).append(position)
+        return parts.items()
 
     def _link(self, batch: Batch) -> None:
         """Say in each event which alert of its asset it follows, in the order of the log."""

@@ -42,6 +42,8 @@ class Note(StrEnum):
     BASELINE_REFINED = "baseline_refined"
     BUNDLE_CHANGED = "bundle_changed"
     OTHER_FEATURES = "recommissioning_for_other_features"
+    LEARNING_BESIDE = "learning_for_another_bundle"
+    HANDED_OVER = "handed_over_to_another_bundle"
     ODD_SIGNAL = "other_signal_held_back"
     OTHER_SIGNAL = "recommissioning_for_other_signal"
     QUIETER = "quieter_than_baseline"
@@ -59,7 +61,8 @@ class Judgement:
     (`verdict` says why). `loss` is rounded to 6 significant digits. `anchored` and `adaptive` are
     the charts' values over their limits (1 = at the limit). `axis_loss` has one value per axis;
     `departures` has 16 band departures per axis in robust standard deviations. `index` counts the
-    sensor's windows from 0, late ones and duplicates not counted (-1).
+    sensor's windows from 0, late ones and duplicates not counted (-1). `bundles` are the hashes
+    of the bundle before and after, where a note tells of another bundle.
     """
 
     observation: Observation
@@ -78,3 +81,4 @@ class Judgement:
     suspicious: bool
     events: tuple[AlertEvent, ...]
     notes: tuple[Note, ...] = ()
+    bundles: tuple[str, str] | None = None

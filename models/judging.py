@@ -5,13 +5,19 @@
    sensors in the batch, so that an engine sees few, large calls.
 3. Gates: sensor fault, standing machine, changing speed.
 4. Charts and zone of commissioned sensors; absolute limits of all.
-5. Commissioning, and refinement of provisional baselines.
+5. Commissioning, and refinement of provisional baselines; beside it, where another bundle has
+   other features, the baseline that it will judge by.
 6. Events and judgements; the records go back.
+
+A change of bundle blinds no sensor. One with the same features judges at once: what the sensor's
+examples charted by the old network and chart by the new one says where its references belong.
+One with other features learns beside: a judge of the old bundle goes on, and hands each sensor over
+to its successor when the new baseline is complete.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,15 +27,18 @@ from models.columns import Columns
 from models.incidents import Teller
 from models.judgement import Note, Verdict
 from models.rounds import Round, alike
-from models.scoring import Task, score
+from models.scoring import Task, losses_of, score
 from models.state import (
     COMMISSIONED,
     FAULTY,
+    HOT,
     PROVISIONAL,
     QUIETER,
     REBASELINING,
     STOPPED,
     SUSPICIOUS,
+    Cold,
+    Successor,
 )
 from models.zones import Exceedances
 from pipelines.quality import SensorFault
@@ -45,7 +54,7 @@ if TYPE_CHECKING:
     from models.engines import Engine
     from models.policy import DetectorSettings, LimitsLookup
     from models.rounds import Batch
-    from models.state import Cold
+    from pipelines.features import Observation
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
@@ -85,11 +94,22 @@ class Sorted:
 
 
 class Judge:
-    """Judges rounds with one bundle; holds no state of any sensor."""
+    """Judges rounds with one bundle; holds no state of any sensor.
+
+    With a `successor` it judges sensors whose baseline is of this bundle's features, from their
+    observations' `former`, and lets the successor learn.
+    """
 
     def __init__(
-        self, bundle: Bundle, engine: Engine, settings: DetectorSettings, limits: LimitsLookup
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        settings: DetectorSettings,
+        limits: LimitsLookup,
+        successor: Judge | None = None,
     ) -> None:
+        self._newest = successor or self
+        self._former = successor is not None
         self._bundle = bundle.hash[:16].encode()
         self._features = bundle.features_hash[:16].encode()
         self._teller = Teller(bundle, settings.charts)
@@ -102,7 +122,7 @@ class Judge:
 
     def judge(self, batch: Batch, number: int, positions: list[int]) -> None:
         """Judge one round; see the steps above."""
-        current = Round.gather(batch, number, positions)
+        current = Round.gather(batch, number, positions, former=self._former)
         self._adopt(current)
         self._tick(current)
         self._score(batch, current)
@@ -110,7 +130,8 @@ class Judge:
         value = charts.charted(batch.scores.loss[positions], self._settings.charts)
         reading = self._read(batch, current, value)
         change = self._chart(batch, current, sorts, value, reading)
-        self._learn(current, sorts)
+        self._learn(batch, current, sorts)
+        self._learn_beside(batch, current, sorts, change)
         self._write(batch, current, sorts, reading, change)
         current.scatter(batch)
 
@@ -123,13 +144,44 @@ class Judge:
         for k in np.flatnonzero(strange & current.active).tolist():
             row = rows[k : k + 1]
             reason = self._reason(row, alike=bool(current.alike[k]))
-            if reason != Note.BUNDLE_CHANGED:
+            judge = self if reason == Note.BUNDLE_CHANGED else self._newest
+            if row["index"][0]:
+                current.tell(k, (reason,), judge._change_of(row))
+            if reason == Note.BUNDLE_CHANGED:
+                current.colds[k] = self._carry_over(row, current.colds[k])
+            else:
                 current.colds[k] = commissioning.restart(current.colds[k])
                 row["flags"] &= ~np.uint32(LEARNING_FLAGS)
-            if row["index"][0]:
-                current.notes[k] = (reason,)
-            row["bundle"], row["features"] = self._bundle, self._features
+                judge._begin(row)
+
+    def _change_of(self, row: Rows) -> tuple[str, str] | None:
+        """Return the bundle that judged a row before and this one, if it is another."""
+        before, after = row["bundle"][0].decode(), self._bundle.decode()
+        return None if before == after else (before, after)
+
+    def _begin(self, row: Rows) -> None:
+        """Let this bundle judge a row, with nothing known of its loss."""
+        row["bundle"], row["features"] = self._bundle, self._features
+        charts.reset(row, self._prior)
+
+    def _carry_over(self, row: Rows, cold: Cold) -> Cold:
+        """Let this network judge a row from where its references belong; return its cold state."""
+        before, after = cold.charted, self._charted(cold)
+        counted = row["anchor_count"][0]
+        row["bundle"] = self._bundle
+        if before and after and counted:
+            charts.carry_over(row, np.array(before), np.array(after))
+        else:
             charts.reset(row, self._prior)
+        return replace(cold, charted=after) if after else cold
+
+    def _charted(self, cold: Cold) -> tuple[float, ...]:
+        """Return what a sensor's examples chart under this network; nothing where it has none."""
+        if cold.baseline is None or cold.examples is None:
+            return ()
+        policy = self._settings.charts
+        loss = losses_of(self._engine, cold.examples, cold.baseline, policy, self._spectral_bands)
+        return tuple(charts.charted(loss, policy).tolist())
 
     def _count_odd(self, current: Round) -> None:
         """Hold back windows of another signal until there are enough of them in a row."""
@@ -165,7 +217,7 @@ class Judge:
             cold, detail = current.colds[k], batch.scores.details[current.positions[k]]
             if detail is None or detail.baseline is not cold.baseline:
                 later = batch.positions[current.observations[k].key][current.number :]
-                tasks.extend(_tasks(batch, later, cold))
+                tasks.extend(_tasks(batch, later, cold, former=self._former))
         if tasks:
             score(self._engine, tasks, batch.scores, self._settings.charts, self._spectral_bands)
 
@@ -292,24 +344,70 @@ class Judge:
                 warning[k], alarm[k] = limits.exceeded(observation)
         return warning | alarm, alarm
 
-    def _learn(self, current: Round, sorts: Sorted) -> None:
+    def _learn(self, batch: Batch, current: Round, sorts: Sorted) -> None:
         """Take windows into baselines that are being learnt or are provisional."""
-        normal = current.rows["zone"] == zones.NORMAL
-        calm = current.rows["first_ns"] == 0
         provisional = (current.rows["flags"] & PROVISIONAL) != 0
-        chosen = normal & calm & (sorts.learning | (sorts.charted & provisional))
+        chosen = _healthy(current) & (sorts.learning | (sorts.charted & provisional))
+        known = self._known(current)
         for k in np.flatnonzero(chosen).tolist():
-            row = current.rows[k : k + 1]
-            current.colds[k], notes = commissioning.advance(
-                row,
-                current.colds[k],
-                current.observations[k],
-                policy=self._settings.commissioning,
-                envelope_bands=self._envelope_bands,
-            )
-            if notes:
-                charts.reset(row, self._prior)
-                current.notes[k] = (*current.notes[k], *notes)
+            if known[k]:
+                self._advance(current, k, current.observations[k])
+            else:  # begun anew in this round, by what the newest bundle sees
+                self._newest._advance(current, k, batch.observations[current.positions[k]])
+
+    def _advance(self, current: Round, k: int, observation: Observation) -> None:
+        """Take one window into the baseline of row `k`; begin its charts where that is complete."""
+        row = current.rows[k : k + 1]
+        cold, notes = self._advanced(row, current.colds[k], observation)
+        if notes:
+            charts.reset(row, self._prior)
+            current.tell(k, notes)
+        current.colds[k] = cold
+
+    def _advanced(
+        self, row: Rows, cold: Cold, observation: Observation
+    ) -> tuple[Cold, tuple[Note, ...]]:
+        """Take one window into `cold`; see `commissioning.advance`."""
+        cold, notes = commissioning.advance(
+            row,
+            cold,
+            observation,
+            policy=self._settings.commissioning,
+            envelope_bands=self._envelope_bands,
+        )
+        return (replace(cold, charted=self._charted(cold)) if notes else cold), notes
+
+    def _learn_beside(
+        self, batch: Batch, current: Round, sorts: Sorted, change: NDArray[np.int64]
+    ) -> None:
+        """Let the successor learn from what this judge calls normal."""
+        if self._newest is self:
+            return
+        chosen = _healthy(current) & (sorts.learning | sorts.charted) & self._known(current)
+        # An event of this window is still to be told, by the baseline that it came of.
+        for k in np.flatnonzero(chosen & (change == zones.STAY)).tolist():
+            self._newest._inherit(current, k, batch.observations[current.positions[k]])
+
+    def _inherit(self, current: Round, k: int, observation: Observation) -> None:
+        """Learn what row `k` looks like to this bundle, and take it over when that is complete.
+
+        Zone and confirmation stay as they are; the charts begin like those of any new baseline.
+        """
+        row, cold = current.rows[k : k + 1], current.colds[k]
+        change, successor = self._change_of(row), cold.successor
+        if successor is None or successor.features != self._features.decode():
+            successor = Successor(self._features.decode(), Cold())
+            current.tell(k, (Note.LEARNING_BESIDE,), change)
+        apart = np.zeros(1, HOT)
+        learnt, notes = self._advanced(apart, successor.learning, observation)
+        if not notes:
+            current.colds[k] = replace(cold, successor=replace(successor, learning=learnt))
+            return
+        current.colds[k] = commissioning.succeed(cold, learnt)
+        row["flags"] = (row["flags"] & ~np.uint32(LEARNING_FLAGS)) | apart["flags"]
+        self._begin(row)
+        doubts = tuple(note for note in notes if note is not Note.COMMISSIONED)
+        current.tell(k, (Note.HANDED_OVER, *doubts), change)
 
     def _write(
         self,
@@ -328,14 +426,21 @@ class Judge:
             batch.judgements[position] = columns.judgement(k, events)
 
 
-def _tasks(batch: Batch, positions: Sequence[int], cold: Cold) -> Iterator[Task]:
+def _tasks(batch: Batch, positions: Sequence[int], cold: Cold, *, former: bool) -> Iterator[Task]:
     """Yield the windows at `positions` that can be scored against the baseline of `cold`."""
     if cold.baseline is None:
         return
     for position in positions:
-        observation = batch.observations[position]
-        if observation.quality.fault is SensorFault.NONE and alike(cold, observation):
-            yield Task(position, observation, cold.baseline)
+        view = batch.view(position, former=former)
+        if view is not None and view.quality.fault is SensorFault.NONE and alike(cold, view):
+            yield Task(position, view, cold.baseline)
+
+
+def _healthy(current: Round) -> Bools:
+    """Say which rows are normal and have nothing to be confirmed."""
+    rows = current.rows
+    healthy: Bools = (rows["zone"] == zones.NORMAL) & (rows["first_ns"] == 0)
+    return healthy
 
 
 def _spread(values: Bools, chosen: NDArray[np.int64], count: int) -> Bools:

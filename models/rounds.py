@@ -74,6 +74,11 @@ class Batch:
                 rounds[number].append(position)
         return rounds
 
+    def view(self, position: int, *, former: bool) -> Observation | None:
+        """Return a window as the current features show it, or the former ones (None: unknown)."""
+        observation = self.observations[position]
+        return observation.former if former else observation
+
     def state(self, key: SensorKey) -> SensorState | None:
         """Return the newest state of a sensor, or None for a new one."""
         return self.states.get(key) or self.before.get(key)
@@ -85,7 +90,7 @@ class Round:
 
     `rows` are copies of the hot records, changed in place. `active` windows move the state;
     duplicates and late ones do not. `odd` windows measure something else than the baseline and are
-    too few yet to be believed.
+    too few yet to be believed. `bundles` are named where a note tells of another one.
     """
 
     number: int
@@ -102,11 +107,18 @@ class Round:
     alike: Bools
     odd: Bools
     notes: list[tuple[Note, ...]]
+    bundles: list[tuple[str, str] | None]
 
     @classmethod
-    def gather(cls, batch: Batch, number: int, positions: list[int]) -> Round:
-        """Collect what a round needs into columns."""
-        observations = [batch.observations[position] for position in positions]
+    def gather(
+        cls, batch: Batch, number: int, positions: list[int], *, former: bool = False
+    ) -> Round:
+        """Collect what a round needs into columns; `former` features see what they can."""
+        views = [batch.view(position, former=former) for position in positions]
+        observations = [
+            batch.observations[position] if view is None else view
+            for position, view in zip(positions, views, strict=True)
+        ]
         states = [batch.state(observation.key) for observation in observations]
         colds = [EMPTY if state is None else state.cold for state in states]
         hot = b"".join([NEW_HOT if state is None else state.hot for state in states])
@@ -127,9 +139,10 @@ class Round:
             ),
             duplicate=seen & (start_ns == rows["last_ns"]),
             late=seen & (start_ns < rows["last_ns"]),
-            alike=np.array(list(map(alike, colds, observations)), np.bool_),
+            alike=np.array(list(map(alike, colds, views)), np.bool_),
             odd=np.zeros(len(positions), np.bool_),
             notes=[()] * len(positions),
+            bundles=[None] * len(positions),
         )
 
     @property
@@ -154,6 +167,11 @@ class Round:
         for k in np.flatnonzero(which).tolist():
             self.notes[k] = (*self.notes[k], text)
 
+    def tell(self, k: int, notes: tuple[Note, ...], bundles: tuple[str, str] | None = None) -> None:
+        """Add notes to the window of row `k`, and the bundles that they speak of."""
+        self.notes[k] = (*self.notes[k], *notes)
+        self.bundles[k] = bundles or self.bundles[k]
+
     def scatter(self, batch: Batch) -> None:
         """Put the new states into the batch; late windows and duplicates leave theirs."""
         data, size = self.rows.tobytes(), HOT.itemsize
@@ -164,8 +182,13 @@ class Round:
             batch.states[self.observations[k].key] = state
 
 
-def alike(cold: Cold, observation: Observation) -> bool:
-    """Say whether a window measures what the sensor's baseline, if there is one, was learnt on."""
+def alike(cold: Cold, observation: Observation | None) -> bool:
+    """Say whether a window measures what the sensor's baseline, if there is one, was learnt on.
+
+    None is a window that the features of the baseline cannot be had from.
+    """
+    if observation is None:
+        return False
     known = cold.baseline or cold.summary
     if known is None:
         return True

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from models.engines import Engine
     from models.policy import ChartPolicy
+    from pipelines.examples import Examples
     from pipelines.features import Observation
     from pipelines.normalise import Baseline
 
@@ -102,32 +103,78 @@ def _score_alike(
     spectral_bands: int,
 ) -> None:
     """Score windows that have the same number of axes."""
-    centres = together([task.baseline.centre for task in tasks]).astype(np.float64)
+    baselines = [task.baseline for task in tasks]
+    centres = together([baseline.centre for baseline in baselines]).astype(np.float64)
     positions = np.array([task.position for task in tasks])
     log_bands = together([task.observation.log_bands for task in tasks])
     log_bands -= gain(log_bands, centres, policy, spectral_bands)
-    sequences, mask = normalise(log_bands, [task.baseline for task in tasks])
-    count, axes, frames, bands = sequences.shape
-    flat, flat_mask = sequences.reshape(-1, frames, bands), mask.reshape(-1, bands)
-    loss, band_loss = reconstruction_loss(flat, engine.reconstruct(flat), flat_mask)
-    departures = _mean_over_frames(flat)
-    louder = _part(band_loss, flat_mask, departures >= 0).reshape(count, axes)
-    quieter = _part(band_loss, flat_mask, departures < 0).reshape(count, axes)
-    scores.loss[positions] = round_significant(louder.max(axis=1))
-    scores.quieter[positions] = round_significant(quieter.max(axis=1))
+    found = _reconstruct(engine, log_bands, baselines)
+    scores.loss[positions] = round_significant(found.louder.max(axis=1))
+    scores.quieter[positions] = round_significant(found.quieter.max(axis=1))
     scores.level[positions] = _level(tasks, centres)
     scores.line[positions] = _line(tasks, centres, policy)
-    merged = [tuple(row) for row in merge(departures, flat_mask).tolist()]
-    axis_losses = round_significant(loss).tolist()
+    axes = log_bands.shape[1]
+    merged = [tuple(row) for row in merge(found.departures, found.mask).tolist()]
+    axis_losses = round_significant(found.loss).tolist()
     for k, task in enumerate(tasks):
         rows = slice(k * axes, (k + 1) * axes)
         scores.details[task.position] = Detail(
             task.baseline,
             tuple(axis_losses[rows]),
             tuple(merged[rows]),
-            departures[rows],
-            band_loss[rows],
+            found.departures[rows],
+            found.band_loss[rows],
         )
+
+
+def losses_of(
+    engine: Engine,
+    examples: Examples,
+    baseline: Baseline,
+    policy: ChartPolicy,
+    spectral_bands: int,
+) -> Floats:
+    """Return the loss (windows,) of a sensor's examples, as `Scores.loss` has it."""
+    log_bands = examples.log_bands()
+    count = len(log_bands)
+    centres = np.tile(baseline.centre.astype(np.float64), (count, 1, 1))
+    log_bands -= gain(log_bands, centres, policy, spectral_bands)
+    louder = _reconstruct(engine, log_bands, [baseline] * count).louder
+    return round_significant(louder.max(axis=1))
+
+
+class _Reconstructed(NamedTuple):
+    """What reconstruction says of n windows: `louder` and `quieter` are (n, axes).
+
+    The others have one row an axis of each window: `loss` (n * axes,), `band_loss`, `departures`
+    and `mask` (n * axes, bands).
+    """
+
+    louder: Floats
+    quieter: Floats
+    loss: Floats
+    band_loss: Floats
+    departures: Floats
+    mask: NDArray[np.bool_]
+
+
+def _reconstruct(
+    engine: Engine, log_bands: NDArray[np.float32], baselines: Sequence[Baseline]
+) -> _Reconstructed:
+    """Measure windows (n, axes, frames, bands), each by its baseline, and reconstruct them."""
+    sequences, mask = normalise(log_bands, baselines)
+    count, axes, frames, bands = sequences.shape
+    flat, flat_mask = sequences.reshape(-1, frames, bands), mask.reshape(-1, bands)
+    loss, band_loss = reconstruction_loss(flat, engine.reconstruct(flat), flat_mask)
+    departures = _mean_over_frames(flat)
+    return _Reconstructed(
+        louder=_part(band_loss, flat_mask, departures >= 0).reshape(count, axes),
+        quieter=_part(band_loss, flat_mask, departures < 0).reshape(count, axes),
+        loss=loss,
+        band_loss=band_loss,
+        departures=departures,
+        mask=flat_mask,
+    )
 
 
 def together(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from pipelines.examples import Examples
 from pipelines.normalise import Baseline, BaselineSummary
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Migration = Callable[[bytes], bytes]
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 
 HOT: Final = np.dtype(
     [
@@ -81,8 +82,27 @@ FAULTY: Final = 16
 STOPPED: Final = 32
 QUIETER: Final = 64
 
-HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {}
-COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {}
+
+def _hot_of_2(record: bytes) -> bytes:
+    """Lift a hot record of schema 1: its layout stayed."""
+    return (2).to_bytes(4, "little") + record[4:]
+
+
+def _cold_of_2(record: bytes) -> bytes:
+    """Lift a cold record of schema 1, which had the first five fields."""
+    parts = _unpacked(record)
+    return (2).to_bytes(4, "little") + msgspec.msgpack.encode([*parts, None, None, [], None])
+
+
+def _unpacked(record: bytes) -> list[Any]:
+    try:
+        return msgspec.msgpack.decode(record[4:], type=list[Any])
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise StateError(f"cold state is damaged: {error}") from error
+
+
+HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _hot_of_2}
+COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _cold_of_2}
 """From schema version to the function that lifts a record's bytes to the next one.
 
 The two records have versions of their own: after an upgrade a cold record stays as it was written
@@ -98,7 +118,8 @@ class StateError(ValueError):
 class Cold:
     """Baselines of one sensor; replaced as a whole.
 
-    `summary` grows while commissioning, `baseline` is its outcome; `old_*` are what was in force
+    `summary` and `gathered` grow while commissioning, `baseline` and `examples` are their outcome;
+    `charted` is what each example charts under the bundle in force. `old_*` are what was in force
     before the last re-baselining.
     """
 
@@ -107,6 +128,21 @@ class Cold:
     baseline_id: str = ""
     old_baseline: Baseline | None = None
     old_baseline_id: str = ""
+    gathered: Examples | None = None
+    examples: Examples | None = None
+    charted: tuple[float, ...] = ()
+    successor: Successor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """What is learnt for the next bundle while the one before goes on judging.
+
+    `features` is the hash of what the next bundle sees, `learning` what was learnt of it so far.
+    """
+
+    features: str
+    learning: Cold
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +162,16 @@ class SensorState:
         """Whether a baseline is in force."""
         return bool(self.row["flags"] & COMMISSIONED)
 
+    @property
+    def features(self) -> str:
+        """Hash of the features that the sensor is judged by."""
+        return str(self.row["features"].decode())
+
+    @property
+    def bundle(self) -> str:
+        """Hash of the bundle that judged last."""
+        return str(self.row["bundle"].decode())
+
 
 class _ColdRecord(msgspec.Struct, frozen=True, array_like=True):
     """How `Cold` lies on disk, behind four bytes of schema version."""
@@ -135,6 +181,17 @@ class _ColdRecord(msgspec.Struct, frozen=True, array_like=True):
     baseline_id: str
     old_baseline: bytes | None
     old_baseline_id: str
+    gathered: bytes | None
+    examples: bytes | None
+    charted: tuple[float, ...]
+    successor: _SuccessorRecord | None
+
+
+class _SuccessorRecord(msgspec.Struct, frozen=True, array_like=True):
+    """How a `Successor` lies on disk."""
+
+    features: str
+    learning: _ColdRecord
 
 
 def encode_hot(state: SensorState) -> bytes:
@@ -144,15 +201,7 @@ def encode_hot(state: SensorState) -> bytes:
 
 def encode_cold(state: SensorState) -> bytes:
     """Return the cold record's bytes."""
-    cold = state.cold
-    record = _ColdRecord(
-        summary=_bytes(cold.summary),
-        baseline=_bytes(cold.baseline),
-        baseline_id=cold.baseline_id,
-        old_baseline=_bytes(cold.old_baseline),
-        old_baseline_id=cold.old_baseline_id,
-    )
-    return SCHEMA.to_bytes(4, "little") + msgspec.msgpack.encode(record)
+    return SCHEMA.to_bytes(4, "little") + msgspec.msgpack.encode(_record(state.cold))
 
 
 def decode_state(hot: bytes, cold: bytes | None) -> SensorState:
@@ -197,23 +246,55 @@ def _schema_of(record: bytes, which: str) -> int:
     return schema
 
 
-def _bytes(part: Baseline | BaselineSummary | None) -> bytes | None:
+def _record(cold: Cold) -> _ColdRecord:
+    successor = cold.successor
+    return _ColdRecord(
+        summary=_bytes(cold.summary),
+        baseline=_bytes(cold.baseline),
+        baseline_id=cold.baseline_id,
+        old_baseline=_bytes(cold.old_baseline),
+        old_baseline_id=cold.old_baseline_id,
+        gathered=_bytes(cold.gathered),
+        examples=_bytes(cold.examples),
+        charted=cold.charted,
+        successor=None
+        if successor is None
+        else _SuccessorRecord(successor.features, _record(successor.learning)),
+    )
+
+
+def _bytes(part: Baseline | BaselineSummary | Examples | None) -> bytes | None:
     return None if part is None else part.encode()
 
 
 def _decode_cold(data: bytes) -> Cold:
     try:
-        record = msgspec.msgpack.decode(data, type=_ColdRecord)
-        return Cold(
-            summary=None if record.summary is None else BaselineSummary.decode(record.summary),
-            baseline=_baseline(record.baseline),
-            baseline_id=record.baseline_id,
-            old_baseline=_baseline(record.old_baseline),
-            old_baseline_id=record.old_baseline_id,
-        )
+        return _cold(msgspec.msgpack.decode(data, type=_ColdRecord))
     except (msgspec.MsgspecError, ValueError) as error:
         raise StateError(f"cold state is damaged: {error}") from error
 
 
+def _cold(record: _ColdRecord) -> Cold:
+    return Cold(
+        summary=None if record.summary is None else BaselineSummary.decode(record.summary),
+        baseline=_baseline(record.baseline),
+        baseline_id=record.baseline_id,
+        old_baseline=_baseline(record.old_baseline),
+        old_baseline_id=record.old_baseline_id,
+        gathered=_examples(record.gathered),
+        examples=_examples(record.examples),
+        charted=record.charted,
+        successor=_successor(record.successor),
+    )
+
+
 def _baseline(data: bytes | None) -> Baseline | None:
     return None if data is None else Baseline.decode(data)
+
+
+def _examples(data: bytes | None) -> Examples | None:
+    return None if data is None else Examples.decode(data)
+
+
+def _successor(record: _SuccessorRecord | None) -> Successor | None:
+    return None if record is None else Successor(record.features, _cold(record.learning))

@@ -105,6 +105,8 @@ class Observation:
     temperature: float | None = None
     shaft_hz: float | None = None
     """Speed that `fault_lines` were read at: telemetry, else the rated speed."""
+    former: Observation | None = None
+    """The same window by the features of an earlier bundle, where that judges the sensor still."""
 
 
 class Machine(Protocol):

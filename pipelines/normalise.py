@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 import numpy as np
 
+from pipelines.quantised import dequantise, quantise, thinned
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -48,13 +50,6 @@ EXTRAS: Final = 2 + LINES
 POWER: Final = -6
 KURTOSIS: Final = -5
 """Columns behind the bands: power, kurtosis, the four fault lines."""
-
-MISSING: Final = -128
-FINE: Final = 0.01
-COARSE: Final = 0.08
-FINE_STEPS: Final = 60
-"""A kept value is one byte, relative to the first window: 0.01 decades a step up to 0.6, where
-healthy windows lie; 0.08 beyond, up to 6 decades, should the first window have been none."""
 
 MAD_TO_STD: Final = 1.4826
 """Median absolute deviation to standard deviation, for Gaussian values."""
@@ -234,8 +229,8 @@ class BaselineSummary:
         reference = np.where(np.isnan(self.reference), values, self.reference)
         stride, kept = self.stride, self.kept
         if self.count % stride == 0:
-            kept += _quantise(values - reference)
-            stride, kept = _thinned(stride, kept, values.size, self._room())
+            kept += quantise(values - reference)
+            stride, kept = thinned(stride, kept, values.size, self._room())
         wobble = _wobble(observation)
         step = (wobble - self.wobble) / np.float32(self.count + 1)
         return replace(
@@ -338,7 +333,7 @@ class BaselineSummary:
             duration_s=observation.duration_s,
             reference=values,
             wobble=_wobble(observation),
-            kept=_quantise(values - values),
+            kept=quantise(values - values),
         )
 
     def _room(self) -> int:
@@ -349,8 +344,7 @@ class BaselineSummary:
 
     def _table(self) -> NDArray[np.float64]:
         """Return what was kept relative to `reference`, (windows, axes, columns), NaN: missing."""
-        codes = np.frombuffer(self.kept, dtype=np.uint8)
-        return _VALUE_OF_BYTE[codes].reshape(-1, *self.reference.shape)
+        return dequantise(self.kept).reshape(-1, *self.reference.shape)
 
     def _spread(self, table: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
         between = _deviation(table)
@@ -394,34 +388,6 @@ def _wobble(observation: Observation) -> Floats:
     """Return the standard deviation between frames, (axes, bands)."""
     frames = observation.log_bands.shape[1]
     return np.asarray(observation.log_bands.std(axis=1, ddof=min(1, frames - 1)), np.float32)
-
-
-def _thinned(stride: int, kept: bytes, width: int, room: int) -> tuple[int, bytes]:
-    """Return stride and windows after every second one went, if there were more than `room`."""
-    if len(kept) <= room * width:
-        return stride, kept
-    rows = np.frombuffer(kept, dtype=np.uint8).reshape(-1, width)
-    return 2 * stride, rows[::2].tobytes()
-
-
-def _quantise(values: Floats) -> bytes:
-    """Return values in decades as one byte each: fine near zero, coarse far away."""
-    size = np.abs(values)
-    near = size <= FINE * FINE_STEPS
-    steps = np.where(near, size / FINE, FINE_STEPS + (size - FINE * FINE_STEPS) / COARSE)
-    codes = np.copysign(np.minimum(np.rint(steps), 127), values)
-    return np.where(np.isnan(codes), MISSING, codes).astype(np.int8).tobytes()
-
-
-def _decoded_bytes() -> NDArray[np.float64]:
-    """Return the value of each unsigned byte that `_quantise` writes."""
-    codes = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float64)
-    far = np.maximum(np.abs(codes) - FINE_STEPS, 0)
-    size = np.minimum(np.abs(codes), FINE_STEPS) * FINE + far * COARSE
-    return np.where(codes == MISSING, np.nan, np.copysign(size, codes))
-
-
-_VALUE_OF_BYTE: Final = _decoded_bytes()
 
 
 def _median(table: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.calibration import Calibration
-from models.detector import Detector, Judgement
+from models.detector import Detector, Judgement, Previous, no_limits
 from models.engines import Engine
 from models.policy import ChartPolicy, DetectorSettings
 from models.state import SensorState
@@ -56,13 +56,16 @@ def detector(
     settings: DetectorSettings | None = None,
     *,
     of: Bundle | None = None,
-    limits: LimitsLookup | None = None,
+    limits: LimitsLookup = no_limits,
     engine: Engine | None = None,
+    previous: Sequence[Bundle] = (),
 ) -> Detector:
-    made = of or bundle()
-    if limits is None:
-        return Detector(made, engine or ZeroEngine(), settings)
-    return Detector(made, engine or ZeroEngine(), settings, limits)
+    """Return a detector; `previous` bundles have the same network and policies."""
+    network = engine or ZeroEngine()
+    earlier = [
+        Previous(one, network, settings or DetectorSettings(charts=one.charts)) for one in previous
+    ]
+    return Detector(of or bundle(), network, settings, limits, earlier)
 
 
 def observation(
@@ -77,10 +80,11 @@ def observation(
     lines: Sequence[float] | None = None,
     rpm: float | None = None,
     kurtosis: float = 3.0,
+    features: FeatureSettings = FEATURES,
 ) -> Observation:
     """Return window `index` of a sensor whose every band is `louder` decades above healthy."""
     noise = np.random.default_rng([seed, index, len(key.sensor), sum(key.sensor.encode())])
-    shape = (len(axes), FEATURES.frames, FEATURES.width)
+    shape = (len(axes), features.frames, features.width)
     bands = -2.0 + 0.1 * noise.standard_normal(shape) + louder
     rms = np.full(len(axes), 0.5 * 10 ** (louder / 2)) * (1 + 0.02 * noise.standard_normal())
     fault_lines = None

@@ -113,3 +113,26 @@ def test_a_jump_stands_out_of_the_level_and_a_plateau_does_not() -> None:
     ]
     assert above[50] == pytest.approx(0.7)
     assert above[-1] == pytest.approx(0.0, abs=0.01)
+
+
+def test_references_are_carried_over_along_the_line_from_old_to_new() -> None:
+    rows = learnt([0.2, 0.3, 0.4] * 20)
+    before = np.array([0.2, 0.3, 0.4])
+    spread = float(before.std())
+    mean, squares = rows["anchor_mean"].item(), rows["anchor_squares"].item()
+    adaptive, variance = rows["adaptive_mean"].item(), rows["adaptive_variance"].item()
+    charts.carry_over(rows, before, 0.1 + 1.5 * before)
+    slope = (1.5 * spread + charts.SPREAD_FLOOR) / (spread + charts.SPREAD_FLOOR)
+    assert rows["anchor_mean"].item() == pytest.approx(0.55 + slope * (mean - 0.3))
+    assert rows["adaptive_mean"].item() == pytest.approx(0.55 + slope * (adaptive - 0.3))
+    assert rows["anchor_squares"].item() == pytest.approx(slope**2 * squares)
+    assert rows["adaptive_variance"].item() == pytest.approx(slope**2 * variance)
+
+
+@pytest.mark.parametrize(("factor", "slope"), [(50.0, 2.0), (0.0, 0.5)])
+def test_a_spread_is_never_believed_to_change_by_more_than_two(factor: float, slope: float) -> None:
+    rows = learnt([0.2, 0.3, 0.4] * 20)
+    variance = rows["adaptive_variance"].item()
+    before = np.array([0.0, 0.3, 0.6])
+    charts.carry_over(rows, before, factor * before)
+    assert rows["adaptive_variance"].item() == pytest.approx(slope**2 * variance)

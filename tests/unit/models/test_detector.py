@@ -16,14 +16,13 @@ from models.alerts import Transition, Zone
 from models.detector import Detector, Judgement, Status, Verdict, rebaseline
 from models.policy import CommissioningPolicy, DetectorSettings, Limits
 from models.state import SensorState, decode_state, encode_cold, encode_hot
-from pipelines.features import FeatureSettings, Observation
+from pipelines.features import Observation
 from pipelines.quality import Quality, SensorFault
 from pipelines.window import SensorKey
 from tests.unit.models.fleet import (
     FEATURES,
     KEY,
     ZeroEngine,
-    bundle,
     detector,
     healthy,
     judge_all,
@@ -253,26 +252,6 @@ def test_a_disturbed_start_ends_in_a_provisional_baseline_that_is_refined() -> N
     assert judged[59].provisional
     assert "baseline_refined" in [note for _, note in notes]
     assert not judged[-1].provisional
-
-
-def test_another_bundle_keeps_judging_and_relearns_the_loss() -> None:
-    _, states = commissioned()
-    other = detector(QUICK, of=bundle("fedcba9876543210"))
-    new, judged = judge_all(other, [observation(60)], (), states)
-    assert judged[0].notes == ("bundle_changed",)
-    assert judged[0].verdict is Verdict.SCORED
-    assert new[KEY].row["anchor_count"] == 1.0
-    assert new[KEY].cold is states[KEY].cold
-
-
-def test_other_features_commission_anew_and_keep_the_old_baseline() -> None:
-    _, states = commissioned()
-    features = FeatureSettings(frames=2, bands=12, envelope_bands=4, lowest_hz=50.0)
-    other = detector(QUICK, of=bundle("fedcba9876543210", features))
-    new, judged = judge_all(other, [observation(60)], (), states)
-    assert judged[0].notes == ("recommissioning_for_other_features",)
-    assert judged[0].verdict is Verdict.LEARNT
-    assert new[KEY].cold.old_baseline_id == states[KEY].cold.baseline_id
 
 
 OTHER_SIGNALS = [

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from models import state as module
-from models.detector import rebaseline
+from models.detector import DetectorSettings, rebaseline
+from models.policy import CommissioningPolicy
 from models.state import (
     HOT,
     NEW_HOT,
@@ -19,7 +25,12 @@ from models.state import (
     encode_hot,
     with_row,
 )
-from tests.unit.models.fleet import KEY, detector, healthy, judge_all, observation
+from pipelines.features import FeatureSettings
+from pipelines.window import SensorKey
+from tests.unit.models.fleet import KEY, bundle, detector, healthy, judge_all, observation
+
+REAL = FeatureSettings()
+"""8 frames x 32 bands: what the shipped bundle sees."""
 
 
 def grown(windows: int, axes: tuple[str, ...] = ("x",)) -> SensorState:
@@ -40,6 +51,38 @@ def test_what_was_stored_comes_back_byte_for_byte(windows: int) -> None:
 def test_a_sensor_keeps_to_its_room(axes: tuple[str, ...]) -> None:
     assert len(encode_hot(grown(150, axes))) <= 1024
     assert len(encode_cold(grown(99, axes))) <= 8192
+
+
+@pytest.mark.parametrize(("axes", "learning", "learnt"), [(1, 8, 5), (3, 17, 10), (8, 27, 21)])
+def test_a_sensor_of_the_real_features_keeps_to_its_room(
+    axes: int, learning: int, learnt: int
+) -> None:
+    """At most `learning` KiB while it is commissioned, or again, and `learnt` KiB afterwards."""
+    policy = DetectorSettings(commissioning=CommissioningPolicy(windows=210, span_s=0.0))
+    judging = detector(policy, of=bundle(features=REAL))
+    names = tuple(f"axis-{k}" for k in range(axes))
+    states: dict[SensorKey, SensorState] = {}
+    sizes = {False: 0, True: 0}
+    for k in range(430):
+        new, _ = judging.judge(states, [observation(k, axes=names, features=REAL)])
+        states = {KEY: rebaseline(new[KEY])} if k == 215 else new
+        state = states[KEY]
+        sizes[state.commissioned] = max(sizes[state.commissioned], len(encode_cold(state)))
+    assert 0 < sizes[False] <= learning * 1024
+    assert 0 < sizes[True] <= learnt * 1024
+
+
+def test_learning_beside_takes_no_more_room_than_commissioning_on_top_of_what_was_learnt() -> None:
+    new = bundle("fedcba9876543210", REAL)
+    judging = detector(of=new, previous=[bundle()])
+    states = {KEY: grown(120)}
+    for k in range(120, 219):
+        one = replace(observation(k, features=REAL), former=observation(k))
+        states, _ = judging.judge(states, [one])
+        assert len(encode_cold(states[KEY])) <= 8192 + len(encode_cold(grown(120)))
+    assert states[KEY].cold.successor is not None
+    loaded = decode_state(encode_hot(states[KEY]), encode_cold(states[KEY]))
+    assert encode_cold(loaded) == encode_cold(states[KEY])
 
 
 def test_the_hot_record_has_one_length() -> None:
@@ -65,6 +108,52 @@ def test_an_older_schema_is_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HOT_MIGRATIONS", {SCHEMA - 1: lambda _: NEW_HOT})
     monkeypatch.setattr(module, "COLD_MIGRATIONS", {SCHEMA - 1: lambda _: empty})
     assert decode_state(old, old) == SensorState(NEW_HOT, Cold())
+
+
+STORED = json.loads((Path(__file__).parent / "states" / "schema-1.json").read_text("utf-8"))
+"""Records as the last version of schema 1 wrote them, in base64."""
+
+
+def stored(name: str) -> tuple[bytes, bytes]:
+    hot, cold = (base64.b64decode(STORED[name][part]) for part in ("hot", "cold"))
+    assert hot[:4] == cold[:4] == (1).to_bytes(4, "little")
+    return hot, cold
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_states_of_schema_1_are_lifted_and_stored_as_the_present_one(name: str) -> None:
+    hot, cold = stored(name)
+    state = decode_state(hot, cold)
+    assert encode_hot(state) == SCHEMA.to_bytes(4, "little") + hot[4:]
+    assert encode_cold(state)[:4] == SCHEMA.to_bytes(4, "little")
+    again = decode_state(encode_hot(state), encode_cold(state))
+    assert encode_cold(again) == encode_cold(state)
+    assert (state.cold.examples, state.cold.charted, state.cold.successor) == (None, (), None)
+
+
+def test_a_sensor_of_schema_1_goes_on_as_if_nothing_had_happened() -> None:
+    before = decode_state(*stored("monitoring"))
+    known = grown(120)
+    assert before.cold.baseline_id == known.cold.baseline_id
+    stream = [observation(120 + k, louder=1.0 if k > 20 else 0.0) for k in range(40)]
+    _, by_lifted = judge_all(detector(), stream, (), {KEY: before})
+    _, by_own = judge_all(detector(), stream, (), {KEY: known})
+    assert [repr(one) for one in by_lifted] == [repr(one) for one in by_own]
+
+
+def test_a_sensor_of_schema_1_is_commissioned_to_the_end_and_keeps_examples_of_the_rest() -> None:
+    stream = [observation(k) for k in range(50, 101)]
+    states, judged = judge_all(
+        detector(), stream, (), {KEY: decode_state(*stored("commissioning"))}
+    )
+    assert judged[-1].verdict == "scored"
+    assert states[KEY].cold.baseline_id == grown(120).cold.baseline_id
+    assert len(states[KEY].cold.examples or ()) == len(states[KEY].cold.charted) == 13
+
+
+def test_a_damaged_cold_record_of_schema_1_is_refused() -> None:
+    with pytest.raises(StateError, match="cold state is damaged"):
+        decode_state(NEW_HOT, (1).to_bytes(4, "little") + b"\xff")
 
 
 def test_an_older_schema_that_no_migration_knows_is_refused() -> None:
