@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,14 +23,15 @@ from daemon.cli.threads import cap_threads
 from daemon.errors import ExitStatus, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from daemon.batch import Judged
+    from daemon.intake import Sorted
+    from daemon.sources import Record
     from models.judgement import Judgement
     from pipelines.recordings import Recording
     from pipelines.window import SensorKey
-
 
 HEADINGS = (
     "asset", "sensor", "axes", "windows", "first warning", "first alarm", "at the end",
@@ -61,6 +63,11 @@ def command(
     louder; `index` counts a sensor's windows from 0, `zone` is what a subscriber would have been
     told is open at that time. Interrupted, it leaves an older CSV file alone and exits with 1.
 
+    A window that no features can be had from, being too short or sampled too slowly, has no row:
+    a warning on stderr says how many there were and why, and the exit status is 0. One that does
+    not come after its sensor's last (late, or the same time again) has a row with index -1: it is
+    not counted, and the windows after it are judged as if it had not come.
+
     \b
     bearingwatch score recordings/ --out scores.csv
     bearingwatch score pump.csv --sample-rate-hz 25600 --unit g --out scores.csv
@@ -68,7 +75,7 @@ def command(
     cap_threads()
     refuse_destruction(out, (*paths, *filter(None, [assets])))
     recordings = described(arguments).open(paths)
-    summary = Summary()
+    summary = Summary({key: each.path for each in recordings for key in each.sensors})
     finished = score(
         recordings,
         {
@@ -82,13 +89,15 @@ def command(
     summary.print()
     for line in invented_times(recordings):
         click.echo(line)
+    for line in summary.left_out():
+        click.echo(f"warning: {line}", err=True)
     if not finished:
         click.echo(
             f"interrupted after {summary.windows} windows: {out} was not written; run it again",
             err=True,
         )
         sys.exit(ExitStatus.FATAL)
-    click.echo(f"{summary.windows} rows are in {out}")
+    click.echo(f"{summary.rows} rows are in {out}")
 
 
 def refuse_destruction(out: Path, inputs: Iterable[Path]) -> None:
@@ -131,7 +140,8 @@ def score(recordings: list[Recording], told: dict[str, Any], summary: Summary) -
 
         def watch(judged: Judged) -> None:
             summary.add(judged.judgements)
-            advance(len(judged.judgements))
+            summary.leave_out(judged.sorted)
+            advance(len(judged.judgements) + len(judged.sorted.reasons))
 
         windows = recorded_windows(recordings)
         return build_offline(settings, windows, watch=watch).run(stopping)
@@ -165,21 +175,63 @@ class _Sensor:
         return (self.last.observation.start_ns - self.start_ns) * 1e-9 if self.last else 0.0
 
 
+@dataclass(slots=True)
+class _LeftOut:
+    first: str
+    """Where the first one is, and what was found of it."""
+    count: int = 0
+
+
 class Summary:
     """What a person wants to know first: how many windows, and when it went wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: Mapping[SensorKey, Path] = MappingProxyType({})) -> None:
+        """`files` says where each sensor's windows come from, as far as that is known."""
+        self._files = files
         self._sensors: dict[SensorKey, _Sensor] = {}
+        self._repeated: set[tuple[SensorKey, int]] = set()
+        self._left_out: dict[str, _LeftOut] = {}
 
     @property
     def windows(self) -> int:
         """How many windows were judged."""
         return sum(sensor.windows for sensor in self._sensors.values())
 
+    @property
+    def rows(self) -> int:
+        """How many rows that makes: what is not after a sensor's last window has one a time."""
+        return self.windows + len(self._repeated)
+
     def add(self, judgements: Iterable[Judgement]) -> None:
         """Take in what was committed."""
         for judgement in judgements:
-            self._sensors.setdefault(judgement.observation.key, _Sensor()).add(judgement)
+            key, start_ns = judgement.observation.key, judgement.observation.start_ns
+            if judgement.index < 0:
+                self._repeated.add((key, start_ns))
+            else:
+                self._sensors.setdefault(key, _Sensor()).add(judgement)
+
+    def leave_out(self, sorted_: Sorted) -> None:
+        """Take in which windows could not be judged."""
+        for (reason, record), (_, letter) in zip(
+            sorted_.reasons, sorted_.dead_letters, strict=True
+        ):
+            first = f"{self._place(record)}: {letter.header('detail')}"
+            self._left_out.setdefault(reason, _LeftOut(first)).count += 1
+
+    def _place(self, record: Record) -> str:
+        from pipelines.window import Window
+
+        if not isinstance(record.value, Window):
+            return f"offset {record.offset}"
+        key = record.value.key
+        return f"{key} in {self._files[key]}" if key in self._files else str(key)
+
+    def left_out(self) -> Iterator[str]:
+        """Yield a line per reason for which windows have no row."""
+        for reason, found in self._left_out.items():
+            told = _counted(found.count, "window")
+            yield f"{told} left out as {reason}, the first of {found.first}"
 
     def print(self) -> None:
         """Print a table, one line a sensor, and what of it is not to be relied on."""
@@ -194,6 +246,9 @@ class Summary:
         Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
         for line in self._unjudged():
             click.echo(line)
+        if self._repeated:
+            told = _counted(len(self._repeated), "window")
+            click.echo(f"{told} not after the sensor's last: late or there already, index -1")
 
     def _unjudged(self) -> Iterator[str]:
         from models.policy import CommissioningPolicy
@@ -222,6 +277,10 @@ def invented_times(recordings: Iterable[Recording]) -> Iterator[str]:
             f"times are invented, from {DEFAULT_START:%Y-%m-%d} on, since no date is told by "
             f"{undated[0]}{more}; --start TIME declares it"
         )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what} was" if count == 1 else f"{count} {what}s were"
 
 
 def _when(judgement: Judgement | None) -> str:

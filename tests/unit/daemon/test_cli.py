@@ -135,6 +135,69 @@ def test_a_summary_tells_why_nothing_was_judged() -> None:
     assert list(summary._unjudged()) == []
 
 
+def noise(path: Path, rate_hz: int, seconds: int) -> Path:
+    samples = np.random.default_rng(1).integers(-9000, 9000, rate_hz * seconds).astype("<i2")
+    wavfile.write(path, rate_hz, samples)
+    return path
+
+
+def test_score_says_which_windows_it_left_out_and_why(bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    noise(folder / "good.wav", 5120, 2)
+    slow = noise(folder / "slow.wav", 200, 3)
+    done = bearingwatch(
+        "score", folder, "--unit", "g", "--full-scale", 50, "--out", tmp_path / "s.csv",
+        "--model", bundle,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert len(rows(tmp_path / "s.csv")) == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert line.startswith(
+        f"warning: 3 windows were left out as bad_rate, the first of slow/signal in {slow}: "
+    )
+    assert "640" in line
+    assert "2 rows are in" in done.stdout
+
+
+def test_score_counts_what_it_left_out_by_reason(bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    noise(folder / "good.wav", 5120, 1)
+    noise(folder / "slow.wav", 200, 1)
+    done = bearingwatch(
+        "score", folder, "--unit", "g", "--full-scale", 50, "--window-s", 0.02,
+        "--out", tmp_path / "s.csv", "--model", bundle,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    told = [line.split(",")[0] for line in done.stderr.splitlines() if "left out" in line]
+    assert sorted(told) == [
+        "warning: 50 windows were left out as bad_count",
+        "warning: 50 windows were left out as bad_rate",
+    ]
+    assert rows(tmp_path / "s.csv") == []
+    assert "0 rows are in" in done.stdout
+
+
+def test_a_window_that_is_not_after_the_last_has_a_row_and_no_index(
+    fleet: Path, bundle: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "pump.npz"
+    with np.load(next(fleet.glob("*.npz"))) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    # Later by so little that in whole microseconds it is the same time.
+    arrays["t_s"][11] = arrays["t_s"][10] + 1e-8
+    np.savez(path, **arrays)
+    done = bearingwatch("score", path, "--out", tmp_path / "s.csv", "--model", bundle)
+    assert done.exit_code == 0, done.output
+    found = rows(tmp_path / "s.csv")
+    assert [int(row["index"]) for row in found] == [*range(11), -1, *range(11, 29)]
+    assert found[10]["time"] == found[11]["time"]
+    assert found[11]["loss"] == ""
+    assert "1 window was not after the sensor's last: late or there already" in done.output
+    assert "30 rows are in" in done.output
+
+
 @pytest.mark.parametrize("batch", [1, 7])
 def test_score_says_the_same_at_any_batch_size(
     fleet: Path, bundle: Path, tmp_path: Path, batch: int
