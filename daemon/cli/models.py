@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from daemon.cli.threads import cap_threads
-from daemon.errors import StartError
+from daemon.errors import ExitStatus, StartError
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
@@ -29,9 +30,13 @@ def command() -> None:
 def list_(directory: Path | None) -> None:
     """List the bundles in DIRECTORY, or the shipped ones.
 
+    One that cannot be used is listed too, and stderr says why.
+
     \b
     bearingwatch models list
     bearingwatch models list ./bundles
+
+    Exit status: 0 all sound, 1 a bundle cannot be used.
     """  # noqa: D301
     from rich.console import Console
     from rich.table import Table
@@ -39,10 +44,20 @@ def list_(directory: Path | None) -> None:
     from models.bundle import list_bundles
 
     table = Table("name", "hash", "created", "trained on", box=None, pad_edge=False)
+    bad: list[str] = []
     for path in list_bundles(directory):
-        facts = _load(path).describe()
-        table.add_row(facts["name"], facts["hash"], facts["created"], facts["trained on"])
+        try:
+            facts = _load(path).describe()
+        except StartError as error:
+            bad.append(str(error))
+            table.add_row(path.name, "-", "-", "cannot be used")
+        else:
+            table.add_row(facts["name"], facts["hash"], facts["created"], facts["trained on"])
     Console().print(table)
+    for reason in bad:
+        click.echo(f"bad: {reason}", err=True)
+    if bad:
+        sys.exit(ExitStatus.FATAL)
 
 
 @command.command("show")

@@ -31,8 +31,8 @@ COLUMNS: Final = (
     "state",
     "louder",
 )
-"""`time` is the window's start in ns since the epoch; `louder` is 1 or 0; `index` counts from 0 and is
--1 for a window that is not after the sensor's last one."""
+"""`index` counts from 0, and is -1 for a window that is not after the sensor's last one; `time` is
+the window's start in ns since the epoch; `louder` is 1 or 0."""
 
 _log: Any = structlog.get_logger("bearingwatch.series")
 _REPEATED: Final = frozenset({Verdict.LATE, Verdict.DUPLICATE})

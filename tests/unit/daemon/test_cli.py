@@ -359,6 +359,23 @@ def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:
     assert "CARD.md" in done.output
 
 
+def test_a_bad_bundle_hides_no_other_from_the_list(tmp_path: Path) -> None:
+    for name in ("a-good", "b-damaged", "c-empty", "d-good"):
+        write_bundle(tmp_path, name=name)
+    (tmp_path / "b-damaged" / "network.onnx").write_bytes(b"changed")
+    (tmp_path / "c-empty" / "manifest.json").write_text("{}")
+    done = bearingwatch("models", "list", tmp_path)
+    assert done.exit_code == ExitStatus.FATAL
+    shown = {line.split()[0]: line for line in done.stdout.splitlines()[1:]}
+    assert list(shown) == ["a-good", "b-damaged", "c-empty", "d-good"]
+    assert {name for name, line in shown.items() if line.endswith("cannot be used")} == {
+        "b-damaged", "c-empty"
+    }  # fmt: skip
+    damaged, empty = done.stderr.splitlines()
+    assert "network.onnx: SHA-256 is" in damaged
+    assert "manifest.json: format is None" in empty
+
+
 def settings(folder: Path, bundle: Path) -> Path:
     path = folder / "plant.toml"
     path.write_text(
