@@ -40,6 +40,9 @@ PREFIX: Final = "BEARINGWATCH_"
 MIB: Final = 1 << 20
 MOST_AMONG: Final = 60
 """A chart's memory is 64 bits, and slow sensors are asked for some windows more."""
+FEWEST_LEARNT: Final = 20
+MOST_LEARNT: Final = 10_000
+"""A hundred times what is learnt from unless told: a week at one window a minute."""
 PATHS: Final = ("assets", "sqlite.path", "csv.path", "model.bundle", "recordings.paths")
 """Settings that are relative to the file when they come from it."""
 TABLES_OF_KINDS: Final = ("influxdb", "sqlite", "csv", "recordings")
@@ -53,6 +56,15 @@ def _named(value: str) -> str:
             "letter or digit"
         )
     return value
+
+
+def _learnt_from(windows: int) -> int:
+    if not FEWEST_LEARNT <= windows <= MOST_LEARNT:
+        raise ValueError(
+            f"must be {FEWEST_LEARNT} to {MOST_LEARNT} windows: fewer make no baseline, and while "
+            "more are learnt from, only declared limits protect"
+        )
+    return windows
 
 
 def _address(value: str) -> str:
@@ -256,8 +268,8 @@ class ModelSettings(Section):
 class DetectorOverrides(Section):
     """What the plant wants otherwise than the bundle's calibration; unset keeps the bundle's."""
 
-    commissioning_windows: Annotated[int, Field(ge=20)] | None = None
-    """Windows that a sensor's baseline is learnt from."""
+    commissioning_windows: Annotated[int, AfterValidator(_learnt_from)] | None = None
+    """Windows that a sensor's baseline is learnt from, 20 to 10000."""
     commissioning_span_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Time that those windows must span at least."""
     confirm_needed: Count | None = None

@@ -49,6 +49,24 @@ def complaint(folder: Path, text: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("windows", [-1, 19, 10_001, 10**9])
+def test_a_sensor_is_learnt_from_enough_windows_and_not_for_ever(
+    tmp_path: Path, windows: int
+) -> None:
+    text = f"{OFFLINE}[detector]\ncommissioning_windows = {windows}\n"
+    said = complaint(tmp_path, text)
+    assert "detector.commissioning_windows: must be 20 to 10000 windows: " in said
+    assert said.endswith(f", got {windows}")
+
+
+@pytest.mark.parametrize("windows", [20, 10_000])
+def test_the_bounds_themselves_are_allowed(tmp_path: Path, windows: int) -> None:
+    settings = load_settings(
+        write(tmp_path, f"{OFFLINE}[detector]\ncommissioning_windows = {windows}\n")
+    )
+    assert settings.detector.commissioning_windows == windows
+
+
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, OFFLINE))
     assert settings.sqlite is not None
