@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,7 @@ from pipelines.features import extract
 from pipelines.recordings import open_recording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from models.alerts import AlertEvent
     from models.bundle import Bundle
@@ -138,23 +139,22 @@ def machine(key: SensorKey, *, geometry: bool) -> Machine:
     return Rig(FEMTO if geometry else None, SPEEDS[key.asset[len("Bearing")]])
 
 
-def batches(path: Path, first: int, sensors: int) -> Iterator[list[Window]]:
-    batch: list[Window] = []
-    for position, window in enumerate(open_recording(path)):
-        if position >= first * sensors:
-            batch.append(window)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    yield batch
+def windows_from(path: Path, first: int, sensors: int) -> Iterator[Window]:
+    return islice(open_recording(path), first * sensors, None)
+
+
+def batches(windows: Iterable[Window]) -> Iterator[list[Window]]:
+    rest = iter(windows)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
 
 
 def judge(
-    path: Path, bundle: Bundle, judging: Detector, *, first: int, sensors: int, geometry: bool
+    windows: Iterable[Window], bundle: Bundle, judging: Detector, *, geometry: bool
 ) -> list[Judgement]:
     states: dict[SensorKey, SensorState] = {}
     judged: list[Judgement] = []
-    for batch in batches(path, first, sensors):
+    for batch in batches(windows):
         observations = extract(batch, bundle.features, lambda key: machine(key, geometry=geometry))
         new, part = judging.judge(states, observations)
         states.update(new)
@@ -201,16 +201,11 @@ def main() -> None:
     rows = [list(HEADINGS)]
     for name, label in FEMTO_LABELS.items():
         path = folder / "femto" / f"{name}.npz"
-        judged = judge(path, bundle, judging, first=asked.first, sensors=1, geometry=asked.geometry)
+        windows = windows_from(path, asked.first, 1)
+        judged = judge(windows, bundle, judging, geometry=asked.geometry)
         rows.append(row(judged[0].observation.key, name, label, judged, asked.first).cells())
-    judged = judge(
-        folder / "ims" / "test2.npz",
-        bundle,
-        judging,
-        first=asked.first,
-        sensors=4,
-        geometry=asked.geometry,
-    )
+    windows = windows_from(folder / "ims" / "test2.npz", asked.first, 4)
+    judged = judge(windows, bundle, judging, geometry=asked.geometry)
     for k, key in enumerate(sorted({one.observation.key for one in judged})):
         label = NEIGHBOUR if k else IMS_LABEL
         rows.append(row(key, f"IMS {key.sensor}", label, judged, asked.first).cells())
