@@ -7,13 +7,14 @@ no defect of ours.
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from daemon.errors import SettingsError
 from pipelines.recordings import RecordingError, declare, discover, in_time_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
     from pathlib import Path
 
     from pipelines.recordings import Recording
@@ -32,7 +33,15 @@ def open_recordings(paths: Iterable[Path], told: Mapping[str, Any]) -> list[Reco
         raise SettingsError(str(error)) from error
 
 
-def recorded_windows(recordings: Iterable[Recording]) -> Iterator[Window]:
+def first_window(recording: Recording) -> Window:
+    """Read one window; raises `SettingsError` with file and line."""
+    with closing(recorded_windows([recording])) as windows:
+        for window in windows:
+            return window
+    raise SettingsError(f"{recording.path}: holds no window")
+
+
+def recorded_windows(recordings: Iterable[Recording]) -> Generator[Window]:
     """Yield all windows in the order of their time; raises `SettingsError` with file and line."""
     try:
         yield from in_time_order(recordings)

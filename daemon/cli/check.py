@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -10,16 +11,18 @@ import click
 from daemon.cli.options import ANYTHING, Described, config_option
 from daemon.cli.threads import cap_threads
 from daemon.cli.topics import show_findings
-from daemon.errors import BearingwatchError, ExitStatus, StartError
+from daemon.errors import BearingwatchError, ExitStatus, SettingsError, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from daemon.settings import Settings
+    from pipelines.recordings import Recording
+    from pipelines.window import Window
 
 SHOWN: int = 20
-"""Sensors without a rule that are named; the rest are counted."""
+"""Sensors without a rule, and recordings, that are named; the rest are counted."""
 
 
 @click.command("check")
@@ -34,7 +37,9 @@ def command(
 ) -> None:
     """Validate settings, assets and bundle without starting; try the services with --connect.
 
-    With RECORDINGS it lists their sensors that no rule of assets.toml matches.
+    Of RECORDINGS, and of those that are the source, it reads one window each: sensors, length,
+    rate and unit, whether features can be had from it, and which sensors no rule of assets.toml
+    matches.
 
     \b
     bearingwatch check -c plant.toml
@@ -54,8 +59,8 @@ def command(
     results = [_try(check, settings) for check in checks]
     if connect and settings.series.kind == "influxdb" and not any(results):
         results.append(_try(_retention, settings))  # asks what was reached just now
-    if recordings:
-        results.append(_try(lambda known: _recordings(known, recordings), settings))
+    looked_at = filter(None, (_source_paths(settings), recordings))
+    results += [_try(partial(_recordings, paths), settings) for paths in looked_at]
     ctx.exit(int(max(results)))
 
 
@@ -85,18 +90,63 @@ def _model(settings: Settings) -> str:
     return f"bundle {model.bundle.name} {model.bundle.hash} on engine {model.engine.name}"
 
 
-def _recordings(settings: Settings, paths: tuple[Path, ...]) -> str:
+# ---- recordings -------------------------------------------------------------------------------
+
+
+def _source_paths(settings: Settings) -> tuple[Path, ...]:
+    told = settings.recordings
+    return told.paths if told and settings.source.kind == "recordings" else ()
+
+
+def _recordings(paths: tuple[Path, ...], settings: Settings) -> str:
     from daemon.machines import load_machines
 
     told = settings.recordings
     declared = Described(told.model_dump(exclude={"paths"}) if told else {})
-    sensors = [key for recording in declared.open(paths) for key in recording.sensors]
+    recordings = declared.open(paths)
+    _show("", list(_looked_into(recordings, settings)))
+    sensors = [key for recording in recordings for key in recording.sensors]
     without = load_machines(settings.assets).assets.unmatched(sensors)
-    for key in without[:SHOWN]:
-        click.echo(f"no rule: {key}")
-    if len(without) > SHOWN:
-        click.echo(f"no rule: {len(without) - SHOWN} more")
+    _show("no rule: ", without)
     return f"{len(sensors) - len(without)} of {len(sensors)} sensors have a rule"
+
+
+def _show(what: str, lines: Sequence[object]) -> None:
+    for line in lines[:SHOWN]:
+        click.echo(f"{what}{line}")
+    if len(lines) > SHOWN:
+        click.echo(f"{what}{len(lines) - SHOWN} more")
+
+
+def _looked_into(recordings: Iterable[Recording], settings: Settings) -> Iterator[str]:
+    """Read a window of each recording; raises `SettingsError` naming all that cannot be read."""
+    from daemon.judging import open_model
+    from daemon.recorded import first_window
+    from pipelines.features import Unfit, check
+
+    features = open_model(settings.model.bundle).bundle.features
+    broken = []
+    for recording in recordings:
+        try:
+            window = first_window(recording)
+            check(window, features)
+        except SettingsError as error:
+            broken.append(str(error))
+        except Unfit as error:
+            broken.append(f"{recording.path}: nothing of it can be judged: {error}")
+        else:
+            yield f"read: {_described(recording, window)}"
+    if broken:
+        raise SettingsError("\nfailed: ".join(broken))
+
+
+def _described(recording: Recording, window: Window) -> str:
+    sensors = ", ".join(map(str, recording.sensors))
+    axes = ", ".join(window.axes)
+    count, samples = recording.length, window.samples.shape[1]
+    windows = f"{'' if count is None else f'{count} '}windows of {window.duration_s:g} s"
+    signal = f"{samples} samples of {axes} at {window.sample_rate_hz:g} Hz, {window.unit}"
+    return f"{recording.path}: {sensors}: {windows}, {signal}"
 
 
 # ---- services ---------------------------------------------------------------------------------
