@@ -19,7 +19,8 @@ endif
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --require-hashes
 INSTALL_PROJECT := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
-PYTEST := $(PY) -m pytest
+# Each worker has servers of its own, hence no more than four.
+PYTEST := $(PY) -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 FAST := $(wildcard tests/unit tests/contract) -m fast
 
 help:  ## this list
