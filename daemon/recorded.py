@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
     from pathlib import Path
 
-    from pipelines.recordings import Recording
+    from pipelines.recordings import Declared, Recording
     from pipelines.window import Window
 
 
@@ -26,10 +26,19 @@ def open_recordings(paths: Iterable[Path], told: Mapping[str, Any]) -> list[Reco
 
     Raises `SettingsError` naming the file or the declaration.
     """
+    declared = declaration(told)
+    try:
+        return discover(paths, declared)
+    except RecordingError as error:
+        raise SettingsError(str(error)) from error
+
+
+def declaration(told: Mapping[str, Any]) -> Declared:
+    """Return what is told of recordings, checked; raises `SettingsError` naming what is wrong."""
     given = {name: value for name, value in told.items() if value is not None}
     try:
-        return discover(paths, declare(**given))
-    except ValueError as error:  # a RecordingError is one, and so is a wrong declaration
+        return declare(**given)
+    except ValueError as error:
         raise SettingsError(str(error)) from error
 
 

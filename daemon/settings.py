@@ -218,7 +218,7 @@ class RecordingsSettings(Section):
     axes: Listed | None = None
     """Declared names of the channels, in their order in the file."""
     columns: Listed | None = None
-    """Columns to read from CSV or Parquet; all where unset."""
+    """Columns to read, of CSV and Parquet alone; all where unset."""
     sample_rate_hz: Positive | None = None
     """Declared rate, for formats that do not carry one."""
     unit: Literal["g", "m/s2", "mm/s", "V"] | None = None

@@ -19,7 +19,7 @@ from models.publishing import Parts, library_versions, write_bundle
 from models.recipe import Recipe, fingerprint
 from models.training import Epoch, TrainingResult, TrainingSettings, train
 from pipelines.features import FeatureSettings, Observation, extract, unknown
-from pipelines.recordings import discover
+from pipelines.recordings import Declared, discover
 from pipelines.simulator import WORKSHOP, Fleet, quiet, random_fleet
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 BATCH: Final = 64
 SIMULATED_WINDOWS: Final = 250
 """Healthy windows of a simulated sensor."""
+NOTHING_DECLARED: Final = Declared()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,14 @@ if TYPE_CHECKING:
 class Request:
     """What to train on and how.
 
-    `exclude` names assets or sensors (`asset/sensor`) to leave out; `simulated` healthy sensors
-    are added, which widens what the network takes for healthy. `command` is kept for the card.
+    `declared` is what is known of the recordings beside what they say themselves. `exclude` names
+    assets or sensors (`asset/sensor`) to leave out; `simulated` healthy sensors are added, which
+    widens what the network takes for healthy. `command` is kept for the card.
     """
 
     paths: tuple[Path, ...]
     recipe: Recipe
+    declared: Declared = NOTHING_DECLARED
     exclude: frozenset[str] = frozenset()
     simulated: int = 0
     features: FeatureSettings = field(default_factory=FeatureSettings)
@@ -80,7 +83,10 @@ class Trained:
             "command": request.command,
             "seed": request.settings.seed,
             "settings": asdict(request.settings),
-            "data": [fingerprint(recording.path) for recording in discover(request.paths)],
+            "data": [
+                fingerprint(recording.path)
+                for recording in discover(request.paths, request.declared)
+            ],
             "data_summary": f"{sum(self.windows[name] for name in recorded)} healthy windows of "
             f"{len(recorded)} recorded sensors, "
             f"{len(self.windows) - len(recorded)} simulated sensors",
@@ -154,7 +160,7 @@ def read_healthy(
 ) -> dict[str, list[Observation]]:
     """Return the healthy observations of each recorded sensor, in order of time."""
     healthy: dict[str, list[Observation]] = {}
-    for recording in discover(request.paths):
+    for recording in discover(request.paths, request.declared):
         wanted = _healthy_windows(recording, request)
         for observation in _observe(wanted, request.features, lookup):
             healthy.setdefault(str(observation.key), []).append(observation)

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pipelines.recordings import Recording
+    from pipelines.recordings import Declared, Recording
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -56,7 +56,7 @@ _DECLARED = (
         "--columns",
         metavar="NAME,...",
         callback=_listed,
-        help="Columns to read from CSV or Parquet.  [default: all]",
+        help="Columns to read, of CSV and Parquet alone.  [default: all]",
     ),
     click.option("--sample-rate-hz", type=POSITIVE, help="Rate."),
     click.option(
@@ -94,6 +94,12 @@ class Described:
     """What is told of recordings: fields of `Declared`, None where nothing is."""
 
     told: Mapping[str, Any]
+
+    def declaration(self) -> Declared:
+        """Return it checked; raises `SettingsError`."""
+        from daemon.recorded import declaration
+
+        return declaration(self.told)
 
     def open(self, paths: tuple[Path, ...]) -> list[Recording]:
         """Open the recordings at `paths`; raises `SettingsError` naming the file."""

@@ -5,12 +5,19 @@ from __future__ import annotations
 import shlex
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from daemon.cli.console import progress
-from daemon.cli.options import ANYTHING, FILE, OUT, assets_option
+from daemon.cli.options import (
+    ANYTHING,
+    FILE,
+    OUT,
+    assets_option,
+    declared_options,
+    described,
+)
 from daemon.errors import SettingsError, StartError
 
 if TYPE_CHECKING:
@@ -54,6 +61,7 @@ if TYPE_CHECKING:
     help="Epochs without improvement before training ends.",
 )
 @assets_option
+@declared_options
 def command(
     paths: tuple[Path, ...],
     out: Path,
@@ -65,6 +73,7 @@ def command(
     epochs: int,
     patience: int,
     assets: Path | None,
+    **arguments: Any,
 ) -> None:
     """Train a model on the healthy part of the recordings at PATHS and publish it as a bundle.
 
@@ -77,6 +86,7 @@ def command(
     \b
     bearingwatch train recordings/ --out bundles/plant-7 --healthy-windows 500
     bearingwatch train femto/ --out bundles/femto --recipe femto.toml --seed 3
+    bearingwatch train wav/ --out bundles/plant-8 --unit g --full-scale 50 --healthy-windows 500
     bearingwatch score recordings/ --model bundles/plant-7 --out scores.csv
     """  # noqa: D301
     if out.exists():
@@ -84,6 +94,7 @@ def command(
     told = healthy_windows or recipe
     if told is None or (healthy_windows and recipe):
         raise SettingsError("say what is healthy: --healthy-windows N, or --recipe FILE")
+    declared = described(arguments).declaration()
     _need_keras()
     from models.fleet_training import Request
     from models.training import TrainingSettings
@@ -91,6 +102,7 @@ def command(
     request = Request(
         paths=paths,
         recipe=_recipe(told),
+        declared=declared,
         exclude=frozenset(exclude),
         simulated=simulated,
         settings=TrainingSettings(seed=seed, epochs=epochs, patience=patience),
@@ -101,7 +113,7 @@ def command(
 
 
 def train(request: Request, out: Path, assets: Path | None) -> Bundle:
-    """Train and publish, with progress; raises `StartError` with what to do."""
+    """Train and publish, with progress; raises `SettingsError` and `StartError` with what to do."""
     from daemon.machines import load_machines
     from models.bundle import BundleError
     from models.fleet_training import publish, train_from_paths
@@ -115,7 +127,9 @@ def train(request: Request, out: Path, assets: Path | None) -> Bundle:
         with progress("epochs trained", request.settings.epochs * networks) as advance:
             trained = train_from_paths(request, lookup, Telling(advance).tell)
         return publish(trained, out, f"{datetime.now(UTC):%Y-%m-%d}")
-    except (TrainingError, BundleError, RecordingError, Unfit) as error:
+    except (RecordingError, Unfit) as error:
+        raise SettingsError(str(error)) from error
+    except (TrainingError, BundleError) as error:
         raise StartError(str(error)) from error
 
 

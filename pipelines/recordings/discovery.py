@@ -26,6 +26,7 @@ _READERS: Final[dict[str, Callable[[Path, Declared], Recording]]] = {
     ".parquet": parquet.open_parquet,
 }
 _TEXT: Final = frozenset({".csv", ".tsv", ".txt"})
+_WITH_COLUMNS: Final = _TEXT | {".parquet"}
 _NOTHING_DECLARED: Final = Declared()
 
 
@@ -39,6 +40,11 @@ def open_recording(path: Path, declared: Declared = _NOTHING_DECLARED, **fields:
         raise RecordingError(path, "no such file or folder")
     if declared.full_scale is not None and path.suffix.lower() != ".wav":
         raise RecordingError(path, "full_scale goes for WAV; declare scale, that of one count")
+    if declared.columns is not None and path.suffix.lower() not in _WITH_COLUMNS:
+        raise RecordingError(
+            path,
+            "columns go for CSV and Parquet; of others all channels are read, and axes names them",
+        )
     if path.is_dir():
         return _open_folder(path, declared)
     reader = _READERS.get(path.suffix.lower())

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from kafka import TopicPartition
+from scipy.io import wavfile
 
 from daemon import kafka_clients
 from daemon.errors import ExitStatus
@@ -69,6 +71,26 @@ def test_another_seed_is_another_fleet_and_the_same_seed_the_same() -> None:
         [line for line in output.splitlines() if line.startswith("flagged")] for output in outputs
     ]
     assert summaries[0] == summaries[1] != summaries[2]
+
+
+# ---- train ------------------------------------------------------------------------------------
+
+
+@pytest.mark.training
+def test_train_reads_recordings_as_they_are_declared(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "small"
+    folder.mkdir()
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(-9000, 9000, 2560 * 24).astype("<i2")
+        wavfile.write(folder / f"pump{number}.wav", 2560, noise)
+    declared = ["--unit", "g", "--full-scale", "50", "--window-s", "0.1", "--sensor", "drive-end"]
+    healthy = ["--healthy-windows", "220", "--epochs", "1"]
+    status, said = bearingwatch("train", folder, "--out", out, *healthy, *declared)
+    assert status == 0, said
+    assert "read 220 healthy windows of pump0/drive-end" in said
+    assert "660 healthy windows of 3 recorded sensors" in said
+    status, said = bearingwatch("models", "verify", out)
+    assert status == 0, said
 
 
 # ---- Kafka ------------------------------------------------------------------------------------

@@ -515,6 +515,23 @@ def test_train_names_a_recipe_it_cannot_read(fleet: Path, tmp_path: Path) -> Non
     assert "recipe.toml" in done.output
 
 
+def test_train_refuses_a_declaration_that_cannot_be(fleet: Path, tmp_path: Path) -> None:
+    done = bearingwatch(
+        "train", fleet, "--out", tmp_path / "b", "--healthy-windows", 5, "--scale", 1,
+        "--full-scale", 1,
+    )  # fmt: skip
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "not both" in done.output
+
+
+@pytest.mark.training
+def test_train_says_that_a_recording_lacks_a_unit(tmp_path: Path) -> None:
+    noise(tmp_path / "pump.wav", 2560, 1)
+    done = bearingwatch("train", tmp_path, "--out", tmp_path / "b", "--healthy-windows", 5)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "pump.wav: the file does not say its unit; declare unit" in done.output
+
+
 # ---- run --------------------------------------------------------------------------------------
 
 

@@ -292,6 +292,14 @@ def test_full_scale_is_not_ignored_where_it_means_nothing(
         open_recording(make(tmp_path), DECLARED, full_scale=50.0)
 
 
+@pytest.mark.parametrize("make", [make_femto_npz, make_wav, make_ims_folder, make_femto_folder])
+def test_columns_are_not_ignored_where_there_are_none(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    with pytest.raises(RecordingError, match="columns go for CSV and Parquet"):
+        open_recording(make(tmp_path), DECLARED, columns=("x",))
+
+
 def test_scale_and_full_scale_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="not both"):
         open_recording(make_wav(tmp_path), DECLARED, scale=1.0, full_scale=1.0)
