@@ -19,6 +19,7 @@ written by hand or replaced. Sources of the models are named where they are used
 """
 
 from pipelines.simulator.bearing import FaultKind
+from pipelines.simulator.colour import Colour
 from pipelines.simulator.converter import Converter, DropOut
 from pipelines.simulator.disturbances import Burst, Event, Regreasing, Remount, Stop, WearIn
 from pipelines.simulator.drawing import random_fleet
@@ -35,6 +36,7 @@ __all__ = [
     "WORKSHOP",
     "AfterFailure",
     "Burst",
+    "Colour",
     "Converter",
     "DropOut",
     "Duty",

@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from math import exp
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
 
 class Effect(NamedTuple):
@@ -118,3 +122,42 @@ def combined(events: Iterable[Event], index: int) -> Effect:
         high *= effect.high
         shift *= effect.shift
     return Effect(level, high, shift)
+
+
+class Effects(NamedTuple):
+    """`Effect` of every window of a run, (windows,) each."""
+
+    level: NDArray[np.float64]
+    high: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+
+def over_run(events: Iterable[Event], count: int) -> Effects:
+    """Return what `combined` says of windows 0 to `count`, without asking for each of them."""
+    effects = Effects(*np.ones((3, count)))
+    for event in events:
+        _apply(event, effects)
+    return effects
+
+
+def _apply(event: Event, effects: Effects) -> None:
+    index = np.arange(effects.level.size)
+    match event:
+        case WearIn():
+            effects.level[:] *= 1.0 + event.drop / (1.0 - event.drop) * np.exp(
+                -index / event.memory
+            )
+        case Regreasing():
+            since = index[: max(index.size - event.at, 0)]
+            effects.high[event.at :] *= 1.0 - (1.0 - event.high) * np.exp(-since / event.memory)
+        case Burst():
+            effects.level[event.at : event.at + event.length] *= event.level
+        case Stop():
+            effects.level[event.at + event.length :] *= event.level
+        case Remount():
+            effects.level[event.at :] *= event.gain
+            effects.shift[event.at :] *= event.shift
+        case _:
+            each = np.array([event.effect(int(k)) for k in index]).reshape(-1, 3)
+            for values, factor in zip(effects, each.T, strict=True):
+                values *= factor

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from pipelines.simulator.colour import STEADY, Colour
 from pipelines.simulator.converter import Converter, DropOut
 from pipelines.simulator.disturbances import Burst, Regreasing, Remount, Stop, WearIn
 from pipelines.simulator.duty import Duty
@@ -163,7 +164,8 @@ def _sensor(draw: _Draw, name: str, level: float, fault: Fault | None) -> Sensor
         axes=draw.axes,
         axis_gains=gains,
         high_share=_uniform(rng, family.high_share),
-        unrest=_uniform(rng, (0.01, 0.03)),
+        unrest=_uniform(rng, family.unrest),
+        colour=_colour(draw.stream(name, "colour"), family),
         fault=fault,
         events=_sensor_events(rng, draw),
         drop_outs=_drop_outs(rng, draw),
@@ -187,6 +189,12 @@ def _structure(rng: np.random.Generator, draw: _Draw) -> Structure:
         slope_hz=_log_uniform(rng, family.slope_hz),
         white=_uniform(rng, family.white),
     )
+
+
+def _colour(rng: np.random.Generator, family: Family) -> Colour:
+    if family.colour[1] == 0.0:
+        return STEADY
+    return Colour(_log_uniform(rng, family.colour), _log_uniform(rng, family.colour_memory))
 
 
 def _fault(rng: np.random.Generator, draw: _Draw, kind: FaultKind) -> Fault:

@@ -68,6 +68,9 @@ class Family:
     bend: Range = (0.8, 1.8)
     jitter: Range = (0.005, 0.015)
     slip: Range = (0.005, 0.02)
+    unrest: Range = (0.01, 0.03)
+    colour: Range = (0.0, 0.0)
+    colour_memory: Range = (50.0, 50.0)
     spread: Range = (0.5, 0.95)
     headroom: Range = (3.5, 8.0)
     events: Events = Events()
@@ -103,12 +106,15 @@ PROVING: Final = Family(
     white=(0.1, 0.6),
     tone_amplitude=(0.02, 0.5),
     crosstalk=(0.05, 0.4),
-    load_unrest=(0.03, 0.09),
+    load_unrest=(0.01, 0.06),
     memory=(4.0, 60.0),
     wear_in=0.7,
     bend=(0.6, 2.6),
     final=(5.0, 20.0),
     jitter=(0.008, 0.02),
+    unrest=(0.01, 0.1),
+    colour=(0.008, 0.12),
+    colour_memory=(15.0, 600.0),
     events=Events(settled=0.2, stop=0.6, regreasing=0.3, burst=0.5, remount=0.15),
 )
 """A family to certify on, unlike the first; nothing should learn from it."""

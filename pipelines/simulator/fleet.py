@@ -11,6 +11,9 @@ from pipelines.window import SensorKey, Window
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pipelines.simulator.plant import FleetSpec, MachineSpec, SensorSpec
 
 
@@ -48,6 +51,10 @@ class Fleet:
     def machine(self, asset: str) -> MachineSpec:
         """Return what is known of one machine; KeyError if there is none."""
         return self._machines[asset].spec
+
+    def severity(self, key: SensorKey) -> NDArray[np.float64]:
+        """Return a failing bearing's fault RMS over its healthy RMS in each window, (windows,)."""
+        return self._machines[key.asset].severities[key.sensor].level
 
     def window(self, key: SensorKey, index: int) -> Window:
         """Return window `index` of one sensor; IndexError outside the run."""

@@ -10,6 +10,7 @@ from scipy import fft
 
 from pipelines.simulator import growth
 from pipelines.simulator.bearing import LOCALISED, FaultKind, Strike, excitation
+from pipelines.simulator.colour import over_bins, wandering
 from pipelines.simulator.converter import digitise, drop_out
 from pipelines.simulator.disturbances import Stop, combined
 from pipelines.simulator.duty import operate
@@ -71,6 +72,16 @@ class Machine:
             if sensor.fault is not None
         }
 
+    @cached_property
+    def colours(self) -> dict[str, NDArray[np.float64]]:
+        """How the spectrum of each sensor that wanders differs from usual, (windows, knots)."""
+        count, seed = self._fleet.windows, self._fleet.seed
+        return {
+            sensor.sensor: wandering(sensor.colour, count, seed, self.spec.asset, sensor.sensor)
+            for sensor in self.spec.sensors
+            if sensor.colour.unrest
+        }
+
     def samples(self, sensor: str, index: int) -> NDArray[np.int16]:
         """Return the codes of window `index` of one sensor, shape (axes, count)."""
         spec = self.spec.sensors[self._positions[sensor]]
@@ -115,6 +126,9 @@ class Machine:
         )
         running *= np.float32(scale * (1.0 - spec.high_share))
         running += np.float32(scale * high) * high_noise(spec.structure, self._grid)
+        if spec.colour.unrest:
+            decades = self.colours[spec.sensor][index].astype(np.float32) @ over_bins(self._grid)
+            running *= np.power(np.float32(10.0), decades)
         running += np.float32(spec.converter.noise**2)
         return running
 

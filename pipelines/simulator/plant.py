@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pipelines.simulator.colour import STEADY, Colour
 from pipelines.simulator.converter import Converter
 from pipelines.simulator.duty import Duty
 from pipelines.simulator.grid import Grid
@@ -36,8 +37,8 @@ class SensorSpec:
     """One measuring point on one bearing; `healthy_rms` in g at the rated load.
 
     `high_share` is the part of the healthy noise power above the structure's `high_hz`;
-    `unrest` the standard deviation from window to window that nothing explains. At most one
-    fault a sensor.
+    `unrest` the standard deviation from window to window that nothing explains, `colour` how the
+    spectrum's shape wanders. At most one fault a sensor.
     """
 
     sensor: str
@@ -48,6 +49,7 @@ class SensorSpec:
     axis_gains: tuple[float, ...] = (1.0,)
     high_share: float = 0.15
     unrest: float = 0.02
+    colour: Colour = STEADY
     converter: Converter = field(default_factory=Converter)
     fault: Fault | None = None
     events: tuple[Event, ...] = ()

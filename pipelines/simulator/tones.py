@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pipelines.simulator.grid import Grid
 
 _FLUTTER_HZ: Final = 1.7
-_HIGHEST: Final = 0.9
+HIGHEST: Final = 0.9
+"""Share of the Nyquist frequency from which on a tone is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,13 @@ def tone_signal(
     total = np.zeros(grid.count, dtype=np.float32)
     turn = np.cos(angle)
     for tone, phase in zip(tones, rng.uniform(0.0, 2 * np.pi, len(tones)), strict=True):
-        if _highest_hz(tone, shaft_hz) < _HIGHEST * grid.nyquist_hz:
+        if highest_hz(tone, shaft_hz) < HIGHEST * grid.nyquist_hz:
             total += _line(tone, angle, turn, np.float32(phase), grid)
     return total
 
 
-def _highest_hz(tone: Tone, shaft_hz: float) -> float:
+def highest_hz(tone: Tone, shaft_hz: float) -> float:
+    """Return the highest frequency of a tone in Hz, sidebands included."""
     if isinstance(tone, ShaftTone):
         return (tone.order + 1) * shaft_hz
     return tone.switching_hz + 2 * tone.pole_pairs * shaft_hz

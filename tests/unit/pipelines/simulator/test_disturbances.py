@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.simulator import Burst, Event, Regreasing, Remount, Stop, WearIn
-from pipelines.simulator.disturbances import Effect, combined
+from pipelines.simulator.disturbances import Effect, combined, over_run
 
 _NOTHING = Effect()
 
@@ -45,3 +45,26 @@ def test_effects_multiply() -> None:
     events = (Burst(0, 9, 1.5), Remount(0, 0.8, 1.1), Regreasing(0, 0.5, 10.0))
     assert combined(events, 0) == pytest.approx((1.2, 0.5, 1.1))
     assert combined((), 3) == _NOTHING
+
+
+def test_effects_over_a_run_are_those_of_each_window() -> None:
+    events = (
+        WearIn(0.3, 20.0),
+        Stop(10, 4, 1.15),
+        Burst(12, 5, 1.5),
+        Regreasing(20, 0.4, 8.0),
+        Remount(30, 0.9, 1.1),
+        Ramp(),
+    )
+    run = over_run(events, 50)
+    each = [combined(events, index) for index in range(50)]
+    assert run.level == pytest.approx([one.level for one in each])
+    assert run.high == pytest.approx([one.high for one in each])
+    assert run.shift == pytest.approx([one.shift for one in each])
+
+
+class Ramp:
+    """An event that the simulator does not know."""
+
+    def effect(self, index: int) -> Effect:
+        return Effect(level=1.0 + index / 100)
