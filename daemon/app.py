@@ -23,6 +23,7 @@ from daemon.telemetry.metrics import Metrics
 from daemon.telemetry.progress import Progress
 from daemon.telemetry.report import Report
 from daemon.telemetry.supervisor import Supervisor
+from models.detector import Previous
 from models.policy import DetectorSettings
 from pipelines.wire import DEFAULT_LIMITS
 
@@ -173,12 +174,15 @@ def build_parts(
 ) -> Parts:
     """Return the parts around `source` as the settings choose them."""
     machines = machines or load_machines(settings.assets)
+    judging = build_judging(settings, model, machines)
+    declared = settings.assets.read_bytes() if settings.assets else b""
     return Parts(
         source=source,
         series=build_series(settings),
         journal=build_journal(settings, source),
-        judge=build_judging(settings, model, machines),
+        judge=judging,
         declared_cadence_s=machines.cadence_s,
+        basis=judging.basis(declared),
     )
 
 
@@ -196,10 +200,29 @@ def policy_of(settings: Settings) -> Policy:
 
 
 def build_judging(settings: Settings, model: Model, machines: Machines | None = None) -> Judging:
-    """Return the judge: the bundle's calibration, the plant's wishes, what machines are known."""
+    """Return the judge: the bundle's calibration, the plant's wishes, what machines are known.
+
+    Loads the previous bundles too; raises `StartError` for a bad one.
+    """
     machines = machines or load_machines(settings.assets)
-    wanted = detector_settings(model.bundle, settings.detector)
-    return Judging(model, wanted, machine=machines.machine, limits=machines.limits)
+    return Judging(
+        model,
+        detector_settings(model.bundle, settings.detector),
+        machine=machines.machine,
+        limits=machines.limits,
+        previous=open_previous(settings),
+        recommission=settings.model.recommission,
+    )
+
+
+def open_previous(settings: Settings) -> list[Previous]:
+    """Load and verify the previous bundles, each with its own calibration; raises `StartError`."""
+    told = settings.model
+    models = [open_model(bundle, told.engine, told.threads) for bundle in told.previous]
+    return [
+        Previous(one.bundle, one.engine, detector_settings(one.bundle, settings.detector))
+        for one in models
+    ]
 
 
 def detector_settings(bundle: Bundle, wanted: DetectorOverrides) -> DetectorSettings:

@@ -33,8 +33,14 @@ class Judge(Protocol):
         """Raise `Unfit` for a window that `extract` cannot take."""
         ...
 
-    def extract(self, windows: Sequence[Window]) -> Sequence[Observation]:
-        """Return the features of `windows`, in their order."""
+    def check_states(self, states: Iterable[SensorState]) -> None:
+        """Raise `StartError` for restored states that cannot be gone on from."""
+        ...
+
+    def extract(
+        self, windows: Sequence[Window], states: Mapping[SensorKey, SensorState]
+    ) -> Sequence[Observation]:
+        """Return the features of `windows`, in their order, as their sensors' states need them."""
         ...
 
     def judge(

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from daemon.errors import StartError
 from models.state import SensorState, StateError, decode_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Set
+    from collections.abc import Iterable, Iterator, Mapping, Set
 
-    from daemon.journal import Restored, StateRecord
+    from daemon.journal import Basis, Restored, StateRecord
+    from daemon.sources import Record
     from pipelines.window import SensorKey
 
 _log: Any = structlog.get_logger("bearingwatch.holdings")
@@ -35,11 +37,19 @@ class Holdings:
     """Per restored partition the offset after the last one committed; None for none."""
     shadowed: dict[SensorKey, dict[int, SensorState]] = field(default_factory=dict)
     """States that are not judged by, each with its partition, which is higher than the home."""
+    bases: dict[int, Basis | None] = field(default_factory=dict)
+    """Per restored partition what it was judged with last."""
 
     @property
     def partitions(self) -> frozenset[int]:
         """The partitions whose state is restored."""
         return frozenset(self.next_offsets)
+
+    def all_states(self) -> Iterator[SensorState]:
+        """Yield every state held, those that wait included."""
+        yield from self.states.values()
+        for waiting in self.shadowed.values():
+            yield from waiting.values()
 
     def home_of(self, key: SensorKey) -> int | None:
         """Return the partition that a sensor's state lives in."""
@@ -57,6 +67,7 @@ class Holdings:
         for key, state in states.items():
             self._place(key, partition, state)
         self.next_offsets[partition] = restored.next_offset
+        self.bases[partition] = restored.basis
         if double:
             first = min(double)
             _log.error(
@@ -81,7 +92,7 @@ class Holdings:
         """Forget partitions and every state in them, and no other."""
         gone = self.next_offsets.keys() & set(partitions)
         for partition in gone:
-            del self.next_offsets[partition]
+            del self.next_offsets[partition], self.bases[partition]
         for key in list(self.shadowed):
             waiting = {home: kept for home, kept in self.shadowed[key].items() if home not in gone}
             self._shadow(key, waiting)
@@ -110,6 +121,17 @@ class Holdings:
         for key, state in states.items():
             self._place(key, homes[key], state)
         self.next_offsets.update(next_offsets)
+
+    def judged_otherwise(self, records: Iterable[Record], basis: Basis) -> dict[int, Basis]:
+        """Return for which partitions of `records` `basis` is another, and from where it holds."""
+        first: dict[int, int] = {}
+        for record in records:
+            first.setdefault(record.partition, record.offset)
+        return {
+            partition: msgspec.structs.replace(basis, since=offset)
+            for partition, offset in first.items()
+            if (last := self.bases[partition]) is None or not last.is_that_of(basis)
+        }
 
     def is_ahead(self, partition: int, offset: int) -> bool:
         """Whether the record at `offset` is still to be judged."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from daemon.batch import Judge
-    from daemon.journal import Journal
+    from daemon.journal import Basis, Journal
     from daemon.series import Refused, Series
     from daemon.sources import Polled, Record, Source
     from daemon.telemetry.report import Report
@@ -70,6 +70,8 @@ class Parts:
     judge: Judge
     declared_cadence_s: Callable[[SensorKey], float | None] = lambda _: None
     """Time between a sensor's windows as its owner declared it, else what was seen counts."""
+    basis: Basis | None = None
+    """What `judge` judges by; committed to the journal where it is another than before."""
 
 
 class Loop:
@@ -222,6 +224,7 @@ class Loop:
             start = self._first_seen.get(partition) if start is None else start
             if start is not None:
                 self._parts.source.seek(partition, start)
+        self._parts.judge.check_states(self._holdings.all_states())
         self._unrestored -= partitions
         self._alerts_due = True
         self._silence.hear(self._holdings.homes_in(partitions))
@@ -237,6 +240,7 @@ class Loop:
     def _advance(self) -> None:
         """Take one batch from records to committed facts.
 
+        0. where judgement has changed, commit that it has and from which offset
         1. judge: a function of the records and the states before; nothing is changed yet
         2. write the losses: repeating them overwrites the same points; those that are refused for
            good become dead letters
@@ -251,6 +255,7 @@ class Loop:
             self._pay()
             return
         if batch.judged is None:
+            self._declare(batch.records)
             batch.judged = self._judge(batch.records)
         if not batch.written:
             batch.judged = with_refused(batch.judged, self._write(batch.judged.points))
@@ -265,6 +270,18 @@ class Loop:
         count = min(len(self._queue), self._policy.batch_windows)
         return Batch([self._queue.popleft() for _ in range(count)]) if count else None
 
+    def _declare(self, records: Sequence[Record]) -> None:
+        """Commit what judges from here on, before anything is judged with it."""
+        if self._parts.basis is None:
+            return
+        changed = self._holdings.judged_otherwise(records, self._parts.basis)
+        if not changed:
+            return
+        since = {partition: basis.since for partition, basis in changed.items()}
+        self._commit(Entry(bases=changed, next_offsets=since))
+        self._report.judged_otherwise(self._holdings.bases, changed)
+        self._holdings.bases |= changed
+
     def _judge(self, records: Sequence[Record]) -> Judged:
         with self._report.timing("decode"):
             sorted_ = sort_records(
@@ -274,7 +291,7 @@ class Loop:
                 home_of=self._holdings.home_of,
             )
         with self._report.timing("extract"):
-            observations = self._parts.judge.extract(sorted_.windows)
+            observations = self._parts.judge.extract(sorted_.windows, self._holdings.states)
         with self._report.timing("judge"):
             outcome = self._parts.judge.judge(self._holdings.states, observations)
         before = self._holdings.states

@@ -43,8 +43,17 @@ MOST_AMONG: Final = 60
 FEWEST_LEARNT: Final = 20
 MOST_LEARNT: Final = 10_000
 """A hundred times what is learnt from unless told: a week at one window a minute."""
-PATHS: Final = ("assets", "sqlite.path", "csv.path", "model.bundle", "recordings.paths")
+PATHS: Final = (
+    "assets",
+    "sqlite.path",
+    "csv.path",
+    "model.bundle",
+    "model.previous",
+    "recordings.paths",
+)
 """Settings that are relative to the file when they come from it."""
+BUNDLES: Final = ("model.bundle", "model.previous")
+"""Those of them that may name a shipped bundle instead."""
 TABLES_OF_KINDS: Final = ("influxdb", "sqlite", "csv", "recordings")
 """Tables that are needed where a kind is named like them."""
 
@@ -259,6 +268,10 @@ class ModelSettings(Section):
 
     bundle: Path | None = None
     """Folder of a bundle; without it the one that was shipped is used."""
+    previous: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Bundles that judged before, folders or shipped names: they do until `bundle` has learnt."""
+    recommission: bool = False
+    """Begin anew, unjudged meanwhile, with sensors whose bundle of other features is not given."""
     engine: Literal["onnx", "tensorflow"] = "onnx"
     """`onnx` is the faster one on a CPU; `tensorflow` needs the training extra."""
     threads: Count = 1
@@ -531,16 +544,16 @@ def _anchored(told: dict[str, Any], folder: Path) -> dict[str, Any]:
         section = anchored.get(table) if table else anchored
         if not isinstance(section, dict) or key not in section:
             continue
-        if dotted == "model.bundle" and not (folder / str(section[key])).exists():
-            continue  # the name of a shipped one
-        moved = {**section, key: _moved(section[key], folder)}
+        moved = {**section, key: _moved(section[key], folder, named=dotted in BUNDLES)}
         anchored = {**anchored, table: moved} if table else moved
     return anchored
 
 
-def _moved(value: Any, folder: Path) -> Any:
+def _moved(value: Any, folder: Path, *, named: bool) -> Any:
     if isinstance(value, list):
-        return [_moved(part, folder) for part in value]
+        return [_moved(part, folder, named=named) for part in value]
+    if named and not (folder / str(value)).exists():
+        return value  # the name of a shipped one
     return str(folder / Path(value).expanduser()) if isinstance(value, str) else value
 
 

@@ -54,6 +54,8 @@ def command(
     settings = load_settings(config)
     click.echo("ok: settings")
     checks: list[Callable[[Settings], str]] = [_assets, _model]
+    if settings.model.previous:
+        checks.append(_previous)
     if connect:
         checks += _connections(settings)
     results = [_try(check, settings) for check in checks]
@@ -88,6 +90,13 @@ def _model(settings: Settings) -> str:
     told = settings.model
     model = open_model(told.bundle, told.engine, told.threads)
     return f"bundle {model.bundle.name} {model.bundle.hash} on engine {model.engine.name}"
+
+
+def _previous(settings: Settings) -> str:
+    from daemon.app import open_previous
+
+    found = [f"{one.bundle.name} {one.bundle.hash}" for one in open_previous(settings)]
+    return f"previous bundles {', '.join(found)}"
 
 
 # ---- recordings -------------------------------------------------------------------------------

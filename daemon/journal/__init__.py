@@ -16,12 +16,18 @@ Contract
   with the next commit or with `close`; writing an event to the series twice changes nothing.
   So the series' alerts always catch up with the committed ones, whatever died when.
 * `release(partitions)` forgets revoked partitions.
+* A partition's `Basis` is committed before anything is judged otherwise than before, and restored
+  with its states. The journal keeps the last one and does not look into it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from daemon.errors import StartError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
@@ -39,26 +45,65 @@ class StateRecord:
     cold: bytes | None
 
 
+class Basis(msgspec.Struct, frozen=True):
+    """What judgements of a partition rest on, from input offset `since` on.
+
+    Bundle and features by their hashes; `settings` is a digest of everything else that judgement
+    is a function of: policies, previous bundles, what is declared of the machines.
+    """
+
+    bundle: str
+    features: str
+    settings: str
+    since: int = 0
+    schema: int = 1
+
+    def is_that_of(self, other: Basis) -> bool:
+        """Whether both judge alike, wherever they began."""
+        return msgspec.structs.replace(self, since=other.since) == other
+
+    def encode(self) -> bytes:
+        """Return the basis as JSON; `decode_basis` is the inverse."""
+        return msgspec.json.encode(self)
+
+
+def decode_basis(data: bytes) -> Basis:
+    """Return what `Basis.encode` wrote; raises `StartError` for what a newer version wrote."""
+    try:
+        found = msgspec.json.decode(data, type=Basis)
+    except msgspec.MsgspecError as error:
+        raise StartError(f"the journal's record of what judged last is damaged: {error}") from error
+    if found.schema > 1:
+        raise StartError(
+            f"the journal's record of what judged last has schema {found.schema}, this version"
+            " knows 1: a newer bearingwatch wrote it, upgrade"
+        )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One batch's worth of facts, committed together.
 
     `states` and `alerts` carry the input partition they belong to. `next_offsets` maps input
-    partition to the offset after the last record covered.
+    partition to the offset after the last record covered. `bases` are given for partitions that
+    are judged otherwise from there on.
     """
 
     states: Mapping[int, Mapping[SensorKey, StateRecord]] = field(default_factory=dict)
     alerts: Sequence[tuple[int, AlertEvent]] = ()
     dead_letters: Sequence[tuple[int, DeadLetter]] = ()
     next_offsets: Mapping[int, int] = field(default_factory=dict)
+    bases: Mapping[int, Basis] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was last committed for one partition; `next_offset` is None where nothing was."""
+    """What was last committed for one partition; None where nothing was."""
 
     states: Mapping[SensorKey, StateRecord]
     next_offset: int | None
+    basis: Basis | None = None
 
 
 class Journal(Protocol):

@@ -1,10 +1,11 @@
 """A journal on Kafka: one transaction per commit.
 
-A transaction holds the states (`<prefix>.state`, compacted), the alert events (`<prefix>.alerts`),
-the dead letters (`<prefix>.dead-letters`) and the group's offsets in `<prefix>.windows`; everything
-about one input partition goes to the partition of the same number. The mark up to which the series
-has the alert events travels as metadata of the committed offset: an offset of its own, on a topic
-that the group does not subscribe to, would expire after a quiet week.
+A transaction holds the states and what judged (`<prefix>.state`, compacted), the alert events
+(`<prefix>.alerts`), the dead letters (`<prefix>.dead-letters`) and the group's offsets in
+`<prefix>.windows`; everything about one input partition goes to the partition of the same number.
+The mark up to which the series has the alert events travels as metadata of the committed offset:
+an offset of its own, on a topic that the group does not subscribe to, would expire after a quiet
+week.
 """
 
 from __future__ import annotations
@@ -21,7 +22,14 @@ from kafka.structs import OffsetAndMetadata
 from daemon.errors import Fatal, Fenced, StartError, Unavailable
 from daemon.journal import Entry, Restored
 from daemon.journal.delivery import Delivery, Published
-from daemon.journal.kafka_reader import COLD, HOT, KafkaReader, mark_text, state_key
+from daemon.journal.kafka_reader import (
+    BASIS_KEY,
+    COLD,
+    HOT,
+    KafkaReader,
+    mark_text,
+    state_key,
+)
 from daemon.journal.kafka_transactions import (
     Message,
     OutcomeUnknown,
@@ -89,10 +97,13 @@ class KafkaJournal:
         # The offsets first: that waits for the end of a transaction on them, and then its states
         # lie before the end of the state topic.
         committed = self._reader.committed(partitions)
-        states = self._reader.states(partitions)
+        held = self._reader.states(partitions)
         self._restore_events({n: found.delivered or 0 for n, found in committed.items()})
         self._next_offsets |= {n: found.next_offset for n, found in committed.items()}
-        return {n: Restored(states[n], found.next_offset) for n, found in committed.items()}
+        return {
+            n: Restored(held[n].states, found.next_offset, held[n].basis)
+            for n, found in committed.items()
+        }
 
     def _restore_events(self, since: Mapping[int, int]) -> None:
         for number, events in self._reader.events(since).items():
@@ -161,6 +172,8 @@ class KafkaJournal:
 
     def _messages(self, entry: Entry) -> Iterator[Message]:
         settings = self._settings
+        for partition, basis in entry.bases.items():
+            yield Message(settings.state_topic, partition, BASIS_KEY, basis.encode())
         for partition, states in entry.states.items():
             for sensor, state in states.items():
                 topic = settings.state_topic

@@ -12,7 +12,7 @@ from kafka.admin import OffsetSpec
 
 from daemon import kafka_clients
 from daemon.errors import Fatal, StartError, Unavailable
-from daemon.journal import StateRecord
+from daemon.journal import Basis, StateRecord, decode_basis
 from daemon.journal.delivery import Published
 from models.alerts import AlertEvent
 from pipelines.window import SensorKey
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HOT: Final = "hot"
 COLD: Final = "cold"
+BASIS_KEY: Final = b"#basis"
+"""Key of a partition's record of what it is judged with; no sensor's key begins so."""
 
 _MARK: Final = "alerts-delivered="
 _MARGIN_S: Final = 15.0
@@ -38,6 +40,14 @@ class Committed:
 
     next_offset: int | None
     delivered: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the state topic holds of one partition."""
+
+    states: Mapping[SensorKey, StateRecord]
+    basis: Basis | None
 
 
 def state_key(key: SensorKey, part: str) -> bytes:
@@ -107,17 +117,23 @@ class KafkaReader:
                 )
         return found
 
-    def states(self, partitions: Set[int]) -> Mapping[int, Mapping[SensorKey, StateRecord]]:
-        """Return the committed state of every sensor in `partitions`."""
+    def states(self, partitions: Set[int]) -> Mapping[int, Held]:
+        """Return the committed state of every sensor in `partitions`, and what judged there."""
         parts: dict[int, dict[SensorKey, dict[str, bytes]]] = {number: {} for number in partitions}
+        bases: dict[int, Basis] = {}
         for message in self._read(self._settings.state_topic, dict.fromkeys(partitions, 0)):
+            if message.key == BASIS_KEY:
+                bases[message.partition] = decode_basis(message.value)
+                continue
             key, part = parse_state_key(message.key)
             sensor = parts[message.partition].setdefault(key, {})
             if message.value is None:
                 sensor.pop(part, None)
             else:
                 sensor[part] = message.value
-        return {number: _records(sensors) for number, sensors in parts.items()}
+        return {
+            number: Held(_records(sensors), bases.get(number)) for number, sensors in parts.items()
+        }
 
     def events(self, since: Mapping[int, int]) -> Mapping[int, list[Published]]:
         """Return the committed alert events per partition from an offset on."""

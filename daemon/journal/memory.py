@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daemon.errors import Fenced, Unavailable
-from daemon.journal import Entry, Restored, StateRecord
+from daemon.journal import Basis, Entry, Restored, StateRecord
 from daemon.journal.delivery import Delivery, Published
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class MemoryStore:
     dead_letters: list[tuple[int, DeadLetter]] = field(default_factory=list)
     next_offsets: dict[int, int] = field(default_factory=dict)
     delivered: dict[int, int] = field(default_factory=dict)
+    bases: dict[int, Basis] = field(default_factory=dict)
     owners: dict[str, int] = field(default_factory=dict)
     """Per instance how many journals were started: only the newest may commit."""
 
@@ -63,7 +64,8 @@ class MemoryJournal:
         self._delivery.restore(partition, delivered, pending)
         self._owned.add(partition)
         states = dict(self.store.states.get(partition, {}))
-        return Restored(states, self.store.next_offsets.get(partition))
+        basis = self.store.bases.get(partition)
+        return Restored(states, self.store.next_offsets.get(partition), basis)
 
     def commit(self, entry: Entry) -> None:
         """Take everything over at once."""
@@ -76,6 +78,7 @@ class MemoryJournal:
             self._delivery.add(partition, Published(len(events), event))
             events.append(event)
         self.store.dead_letters += entry.dead_letters
+        self.store.bases.update(entry.bases)
         self.store.next_offsets.update(entry.next_offsets)
         self._save_marks()
 

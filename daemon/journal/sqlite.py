@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from daemon.errors import Fatal, Fenced, StartError, Unavailable
-from daemon.journal import Entry, Restored, StateRecord
+from daemon.journal import Basis, Entry, Restored, StateRecord, decode_basis
 from daemon.journal.delivery import Delivery, Published
 from daemon.sqlite_file import open_room, transaction
 from models.alerts import AlertEvent
@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS alert_events (
 CREATE TABLE IF NOT EXISTS dead_letters (
     position INTEGER PRIMARY KEY, partition INTEGER NOT NULL, key BLOB, value BLOB NOT NULL,
     headers BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS bases (partition INTEGER PRIMARY KEY, basis TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sources (number INTEGER PRIMARY KEY CHECK (number = 1), told TEXT);
 """
 _SAVE_STATE: Final = """
@@ -117,7 +118,13 @@ class SqliteJournal:
         next_offset, delivered = row or (None, 0)
         self._delivery.restore(partition, delivered, self._published(partition, delivered))
         self._owned.add(partition)
-        return Restored(self._states(partition), next_offset)
+        return Restored(self._states(partition), next_offset, self._basis(partition))
+
+    def _basis(self, partition: int) -> Basis | None:
+        row = self._connection.execute(
+            "SELECT basis FROM bases WHERE partition = ?", (partition,)
+        ).fetchone()
+        return None if row is None else decode_basis(row[0].encode())
 
     def _states(self, partition: int) -> dict[SensorKey, StateRecord]:
         rows = self._connection.execute(
@@ -163,6 +170,10 @@ class SqliteJournal:
             ),
         )
         self._connection.executemany(_SAVE_OFFSET, entry.next_offsets.items())
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO bases VALUES (?, ?)",
+            ((partition, basis.encode().decode()) for partition, basis in entry.bases.items()),
+        )
         return [self._publish(partition, event) for partition, event in entry.alerts]
 
     def _publish(self, partition: int, event: AlertEvent) -> tuple[int, Published]:

@@ -10,12 +10,14 @@ import structlog
 
 from daemon.errors import Unavailable
 from daemon.telemetry.metrics import SERVICES
+from models.judgement import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 
     from daemon.batch import Judged
     from daemon.errors import Fenced
+    from daemon.journal import Basis
     from daemon.series import Rejected
     from daemon.sources import Record
     from daemon.telemetry.metrics import Metrics
@@ -31,6 +33,11 @@ REFUSED_SHOWN: Final = 5
 
 SENSORS_SHOWN: Final = 20
 """Sensors that one line names; the rest are counted."""
+
+OF_BUNDLES: Final = frozenset(
+    {Note.BUNDLE_CHANGED, Note.OTHER_FEATURES, Note.LEARNING_BESIDE, Note.HANDED_OVER}
+)
+"""Notes that tell of another bundle, and are logged with both."""
 
 _STAGE_OF: Final = {"restore": "commit"}
 
@@ -120,6 +127,23 @@ class Report:
         self._metrics.sensors.set(sensors)
         self._partitions(counts)
 
+    def judged_otherwise(
+        self, before: Mapping[int, Basis | None], after: Mapping[int, Basis]
+    ) -> None:
+        """Note partitions that another bundle, or another policy, judges from an offset on."""
+        for partition, basis in sorted(after.items()):
+            last = before[partition]
+            if last is not None:
+                self._log.info(
+                    "judgement_changed",
+                    partition=partition,
+                    offset=basis.since,
+                    bundle=basis.bundle,
+                    bundle_before=last.bundle,
+                    same_features=basis.features == last.features,
+                    same_settings=basis.settings == last.settings,
+                )
+
     def released(self, partitions: Set[int], counts: tuple[int, int]) -> None:
         """Note partitions that are another's now."""
         self._log.info("partitions_released", partitions=sorted(partitions))
@@ -179,13 +203,15 @@ class Report:
 
     def _note(self, judgements: Sequence[Judgement]) -> None:
         """Note what happened to sensors, in one line per note: a fleet often changes as one."""
-        noted: dict[str, dict[str, None]] = {}  # keeps the order and has each name once
+        noted: dict[tuple[Note, tuple[str, str] | None], dict[str, None]] = {}  # in order, once
         for judgement in judgements:
             for note in judgement.notes:
                 self._metrics.health_events.labels(note).inc()
-                noted.setdefault(str(note), {})[str(judgement.observation.key)] = None
-        for reason, names in noted.items():
-            self._log.info("sensors_noted", reason=reason, **_named(names))
+                bundles = judgement.bundles if note in OF_BUNDLES else None
+                noted.setdefault((note, bundles), {})[str(judgement.observation.key)] = None
+        for (note, bundles), names in noted.items():
+            changed = {"bundle_before": bundles[0], "bundle": bundles[1]} if bundles else {}
+            self._log.info("sensors_noted", reason=str(note), **_named(names), **changed)
 
     # ---- trouble ------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import pytest
 
 from daemon.errors import Fenced, StartError, Unavailable
-from daemon.journal import Entry, Journal, Restored, StateRecord
+from daemon.journal import Basis, Entry, Journal, Restored, StateRecord
 from daemon.journal.kafka import KafkaJournal
 from daemon.journal.memory import MemoryJournal, MemoryStore
 from daemon.journal.sqlite import SqliteJournal
@@ -214,6 +214,38 @@ def test_many_sensors_in_one_commit_are_all_restored(bench: Bench) -> None:
     states = {SensorKey(f"a{n}", "de"): StateRecord(b"%d" % n, None) for n in range(500)}
     bench.open().commit(Entry(states={1: states}, next_offsets={1: 500}))
     assert bench.open().restore({1}) == {1: Restored(states, 500)}
+
+
+BASIS = Basis("bundle-1", "features-1", "settings-1", since=5)
+
+
+def test_a_partitions_basis_is_restored_with_its_states(bench: Bench) -> None:
+    journal = bench.open()
+    journal.commit(Entry(bases={0: BASIS}, next_offsets={0: 5}))
+    journal.commit(entry(6))
+    assert bench.open().restore(BOTH) == {
+        0: Restored({PUMP: StateRecord(b"hot", b"cold")}, 6, BASIS),
+        1: Restored({}, None),
+    }
+
+
+def test_the_latest_basis_wins_and_is_that_of_its_partition_alone(bench: Bench) -> None:
+    journal = bench.open()
+    later = Basis("bundle-2", "features-1", "settings-1", since=6)
+    other = Basis("bundle-3", "features-3", "settings-3", since=0)
+    journal.commit(Entry(bases={0: BASIS, 1: other}, next_offsets={0: 5, 1: 0}))
+    journal.commit(Entry(bases={0: later}, next_offsets={0: 6}))
+    journal.commit(Entry(bases={0: later}, next_offsets={0: 6}))  # as after a lost answer
+    restored = bench.open().restore(BOTH)
+    assert {number: one.basis for number, one in restored.items()} == {0: later, 1: other}
+
+
+def test_a_fenced_process_leaves_no_basis(bench: Bench) -> None:
+    older = bench.open()
+    bench.open()
+    with pytest.raises(Fenced):
+        older.commit(Entry(bases={0: BASIS}, next_offsets={0: 5}))
+    assert bench.open().restore({0})[0].basis is None
 
 
 def test_only_the_partitions_asked_for_are_restored(bench: Bench) -> None:

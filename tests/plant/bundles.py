@@ -32,10 +32,14 @@ CALIBRATION = Calibration(0.1, 0.15, 0.12, 0.3, (1.3, 2.5, 3.5), 6, 1000)
 
 
 def write_bundle(
-    directory: Path, *, name: str = "plain", charts: ChartPolicy = CHARTS_OF_TESTS
+    directory: Path,
+    *,
+    name: str = "plain",
+    charts: ChartPolicy = CHARTS_OF_TESTS,
+    features: FeatureSettings | None = None,
 ) -> Path:
     """Write a bundle as the new folder `name` in `directory` and return its path."""
-    features = FeatureSettings()
+    features = features or FeatureSettings()
     files = {
         FEATURES: canonical_json({"settings": asdict(features), "hash": features.hash}),
         CHARTS: canonical_json({"settings": asdict(charts), "calibration": asdict(CALIBRATION)}),

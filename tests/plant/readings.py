@@ -134,7 +134,7 @@ def states(site: Site) -> dict[int, dict[SensorKey, StateRecord]]:
     reader.open()
     try:
         found = reader.states(set(range(site.partitions)))
-        return {number: dict(sensors) for number, sensors in found.items()}
+        return {number: dict(held.states) for number, held in found.items()}
     finally:
         reader.close()
 

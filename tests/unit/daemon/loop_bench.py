@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.errors import BearingwatchError
-from daemon.journal import Entry, Restored, StateRecord
+from daemon.journal import Basis, Entry, Restored, StateRecord
 from daemon.loop import Clock, Loop, Parts, Policy
 from daemon.patience import Backoff
 from daemon.sources.memory import MemorySource
@@ -24,7 +24,7 @@ from pipelines.quality import Quality
 from pipelines.window import SensorKey, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence, Set
+    from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
     from daemon.batch import Judged
     from daemon.series import Points
@@ -73,7 +73,12 @@ class CountingJudge:
         if window.samples.shape[1] < 64:
             raise TooShort(f"{window.samples.shape[1]} samples, expected 64 or more")
 
-    def extract(self, windows: Sequence[Window]) -> list[Observation]:
+    def check_states(self, states: Iterable[SensorState]) -> None:
+        pass
+
+    def extract(
+        self, windows: Sequence[Window], states: Mapping[SensorKey, SensorState]
+    ) -> list[Observation]:
         return [observation(each) for each in windows]
 
     def judge(
@@ -197,8 +202,10 @@ class FailingJournal:
     def restore(self, partitions: Set[int]) -> dict[int, Restored]:
         self.restore_failures.strike()
         self._held |= partitions
+        kept = self.kept
         return {
-            p: Restored(dict(self.kept.states[p]), self.kept.offsets.get(p)) for p in partitions
+            p: Restored(dict(kept.states[p]), kept.offsets.get(p), kept.bases.get(p))
+            for p in partitions
         }
 
     def commit(self, entry: Entry) -> None:
@@ -211,6 +218,7 @@ class FailingJournal:
         self.kept.alerts.extend(event for _, event in entry.alerts)
         self.kept.dead_letters.extend(letter.header("reason") for _, letter in entry.dead_letters)
         self.kept.offsets.update(entry.next_offsets)
+        self.kept.bases.update(entry.bases)
         self.kept.commits += 1
 
     def undelivered(self) -> list[AlertEvent]:
@@ -238,6 +246,7 @@ class Kept:
     alerts: list[AlertEvent] = field(default_factory=list)
     dead_letters: list[str] = field(default_factory=list)
     offsets: dict[int, int] = field(default_factory=dict)
+    bases: dict[int, Basis] = field(default_factory=dict)
     delivered: int = 0
     commits: int = 0
 
@@ -271,6 +280,7 @@ class Bench:
         watch: Callable[[Judged], None] | None = None,
         batch_windows: int = 256,
         cadence_s: float | None = None,
+        basis: Basis | None = None,
     ) -> None:
         self.source = source or MemorySource()
         self.series = FailingSeries()
@@ -285,7 +295,9 @@ class Bench:
             vibration_every=2,
             survey_every_s=1.0,
         )
-        parts = Parts(self.source, self.series, self.journal, self.judge, lambda _: cadence_s)
+        parts = Parts(
+            self.source, self.series, self.journal, self.judge, lambda _: cadence_s, basis
+        )
         report = Report(self.metrics, self.progress, watch=watch)
         self.loop = Loop(parts, policy, self.clock.bundle(), report)
 

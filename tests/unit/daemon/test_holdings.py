@@ -6,10 +6,12 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as replace_in
 from structlog.testing import capture_logs
 
 from daemon.holdings import Holdings
-from daemon.journal import Restored, StateRecord
+from daemon.journal import Basis, Restored, StateRecord
+from daemon.sources import Record
 from models.state import HOT, NEW_HOT, Cold, SensorState, encode_cold, encode_hot
 from pipelines.window import SensorKey
 
@@ -85,6 +87,45 @@ def test_a_batch_that_was_judged_before_a_lower_partition_came_does_not_replace_
     assert (holdings.home_of(KEY), judged_by(holdings)) == (0, 10)
     holdings.drop([0])
     assert judged_by(holdings) == 21
+
+
+def test_states_that_wait_are_held_too() -> None:
+    holdings = Holdings()
+    for partition in (0, 1):
+        holdings.take(partition, restored(KEY, at=10 + partition))
+    assert [int(one.row["last_ns"]) for one in holdings.all_states()] == [10, 11]
+
+
+BASIS = Basis("bundle", "features", "settings")
+
+
+@pytest.mark.parametrize(
+    ("last", "changed"),
+    [
+        (None, True),
+        (BASIS, False),
+        (replace_in(BASIS, since=77), False),
+        (replace_in(BASIS, bundle="other"), True),
+        (replace_in(BASIS, features="other"), True),
+        (replace_in(BASIS, settings="other"), True),
+    ],
+)
+def test_another_basis_holds_from_the_first_offset_that_is_judged_by_it(
+    last: Basis | None, *, changed: bool
+) -> None:
+    holdings = Holdings()
+    holdings.take(0, Restored({}, 5, last))
+    holdings.take(1, Restored({}, None, BASIS))
+    records = [Record("windows", n, 5 + k, 0, None, b"") for k, n in enumerate([0, 1, 0])]
+    expected = {0: replace_in(BASIS, since=5)} if changed else {}
+    assert holdings.judged_otherwise(records, BASIS) == expected
+
+
+def test_a_basis_is_forgotten_with_its_partition() -> None:
+    holdings = Holdings()
+    holdings.take(0, Restored({}, 5, BASIS))
+    holdings.drop([0])
+    assert holdings == Holdings()
 
 
 def test_taking_a_partition_again_replaces_its_states() -> None:

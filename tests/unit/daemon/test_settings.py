@@ -49,6 +49,22 @@ def complaint(folder: Path, text: str) -> str:
     return str(caught.value)
 
 
+def test_previous_bundles_are_relative_to_the_file_or_shipped(tmp_path: Path) -> None:
+    (tmp_path / "bundles" / "old").mkdir(parents=True)
+    text = f'{OFFLINE}[model]\nprevious = ["bundles/old", "fleet-1"]\n'
+    told = load_settings(write(tmp_path, text)).model
+    assert told.previous == (tmp_path / "bundles" / "old", Path("fleet-1"))
+    assert not told.recommission
+
+
+def test_the_environment_names_previous_bundles_between_commas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_MODEL__PREVIOUS", "/a/old, fleet-1")
+    told = load_settings(write(tmp_path, OFFLINE)).model
+    assert told.previous == (Path("/a/old"), Path("fleet-1"))
+
+
 @pytest.mark.parametrize("windows", [-1, 19, 10_001, 10**9])
 def test_a_sensor_is_learnt_from_enough_windows_and_not_for_ever(
     tmp_path: Path, windows: int
