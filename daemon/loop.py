@@ -415,7 +415,11 @@ class Loop:
         busy = self._patience.waiting or self._queue or self._away_since is not None
         attentive = set() if busy else caught_up
         self._report.fell_silent(self._silence.pass_time(now, attentive))
-        self._report.surveyed(sum(unread.values()) + self._in_hand_count, self._silence.silent)
+        self._report.surveyed(
+            lag=sum(unread.values()) + self._in_hand_count,
+            silent=self._silence.silent,
+            doubled=len(self._holdings.shadowed),
+        )
 
     @property
     def _in_hand_count(self) -> int:

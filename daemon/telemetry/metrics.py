@@ -126,6 +126,10 @@ class Metrics:
         self.sensors_silent = gauge(
             "bearingwatch_silent_sensors", "Sensors that sent nothing for several of their cadences"
         )
+        self.sensors_doubled = gauge(
+            "bearingwatch_doubled_sensors",
+            "Sensors with a state in a second partition here; the lowest one's judges",
+        )
         self.lag_records = gauge(
             "bearingwatch_lag_records", "Records of our partitions that are not committed yet"
         )

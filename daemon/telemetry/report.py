@@ -109,10 +109,11 @@ class Report:
         else:
             self._progress.away -= {service}
 
-    def surveyed(self, lag: int, silent: int) -> None:
-        """Note how many records wait, and how many sensors are silent."""
+    def surveyed(self, *, lag: int, silent: int, doubled: int) -> None:
+        """Note how many records wait, and how many sensors are silent or have two states."""
         self._metrics.lag_records.set(lag)
         self._metrics.sensors_silent.set(silent)
+        self._metrics.sensors_doubled.set(doubled)
 
     # ---- partitions ---------------------------------------------------------------------------
 

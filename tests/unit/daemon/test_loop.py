@@ -243,6 +243,26 @@ def test_a_sensor_in_a_second_partition_never_gets_a_second_state() -> None:
     assert set(bench.journal.kept.states[1]) == set()
 
 
+def test_sensors_with_two_states_are_counted_while_both_are_held() -> None:
+    apart = [Bench(source=MemorySource([number])) for number in (0, 1)]
+    for number, bench in enumerate(apart):
+        bench.feed(window(0), window(1, "fan" if number else "mill"), partition=number)
+        bench.finish()
+    kept = apart[0].journal.kept
+    kept.states[1] = apart[1].journal.kept.states[1]
+    both = Bench(source=MemorySource([0, 1]), kept=kept)
+    both.steps(2)
+    both.clock.now += 2.0
+    both.steps(1)
+    assert both.metric("bearingwatch_known_sensors") == 3
+    assert both.metric("bearingwatch_doubled_sensors") == 1
+    both.source.revoke([1])
+    both.steps(1)
+    both.clock.now += 2.0
+    both.steps(1)
+    assert both.metric("bearingwatch_doubled_sensors") == 0
+
+
 def test_a_clock_ahead_of_the_record_is_refused() -> None:
     bench = Bench()
     bench.source.append(window(601), timestamp_ms=0)
