@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.alerts import AlertEvent, Transition, Zone
 from models.bundle import Bundle
-from models.detector import Detector, Judgement, Verdict
+from models.detector import Detector, Judgement, Limits, Status, Verdict, rebaseline
 from models.judgement import Note
 from models.policy import CommissioningPolicy, DetectorSettings
 from models.state import SensorState, decode_state, encode_cold, encode_hot, with_row
@@ -286,6 +286,29 @@ def test_a_sensor_in_commissioning_goes_on_and_is_blind_no_longer_than_without_t
         (29, Note.COMMISSIONED),
         (49, Note.HANDED_OVER),
     ]
+
+
+def test_a_sensor_that_is_re_baselined_meanwhile_learns_for_both_and_is_handed_over() -> None:
+    states = {KEY: rebaseline(monitored()[KEY])}
+    stream = [seen_by_both(60 + k) for k in range(32)]
+    _, judged = judge_all(upgraded(), stream, (), states)
+    assert [one.verdict for one in judged] == [Verdict.LEARNT] * 30 + [Verdict.SCORED] * 2
+    assert {one.status for one in judged[:29]} == {Status.REBASELINING}
+    assert noted(judged) == [
+        (60, Note.LEARNING_BESIDE),
+        (89, Note.COMMISSIONED),
+        (89, Note.HANDED_OVER),
+    ]
+
+
+def test_absolute_limits_protect_a_sensor_that_two_bundles_learn() -> None:
+    limits = Limits(unit="g", rms_warning=0.4)
+    both = detector(QUICK, of=NEW, previous=[OLD], limits=lambda _key: limits)
+    states = judge_all(detector(QUICK, of=OLD), healthy(20))[0]
+    new, judged = judge_all(both, [seen_by_both(20 + k) for k in range(60)], (), states)
+    assert events_of(judged)[0].transition is Transition.RAISED
+    assert judged[-1].zone is not Zone.NORMAL
+    assert not new[KEY].commissioned
 
 
 def test_a_new_sensor_is_the_new_bundles_from_its_first_window() -> None:

@@ -76,10 +76,11 @@ def test_learning_beside_takes_no_more_room_than_commissioning_on_top_of_what_wa
     new = bundle("fedcba9876543210", REAL)
     judging = detector(of=new, previous=[bundle()])
     states = {KEY: grown(120)}
+    learnt = len(encode_cold(states[KEY]))
     for k in range(120, 219):
         one = replace(observation(k, features=REAL), former=observation(k))
         states, _ = judging.judge(states, [one])
-        assert len(encode_cold(states[KEY])) <= 8192 + len(encode_cold(grown(120)))
+        assert len(encode_cold(states[KEY])) <= 8192 + learnt
     assert states[KEY].cold.successor is not None
     loaded = decode_state(encode_hot(states[KEY]), encode_cold(states[KEY]))
     assert encode_cold(loaded) == encode_cold(states[KEY])
