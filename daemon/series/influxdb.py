@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 HALVINGS: Final = 64
 """Refused writes of one call that are halved: enough to find 5 scattered lines among 2,000. What
-is still in doubt then is written line by line, so a call takes at most as many requests more as it
-has lines."""
+is still in doubt then is written line by line, so a call takes at most two requests for each of
+these and one for each line."""
 
 _DROPPED: Final = re.compile(r"partial write: .*?dropped[= ](\d+)", re.DOTALL)
 """`... dropped=3` where types conflict, `dropped 3 points outside retention policy ...`."""

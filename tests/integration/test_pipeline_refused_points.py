@@ -1,14 +1,16 @@
 """What InfluxDB refuses for good is kept in the dead letters: exactly once, whatever dies."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from pipelines.wire import InvalidRecord, decode
 from tests.plant.bundles import write_bundle
 from tests.plant.process import running
 from tests.plant.readings import alert_events, committed, series_points
 from tests.plant.site import Site, new_site
-from tests.plant.windows import START_NS, plant_log
+from tests.plant.windows import START_NS, Message, plant_log
 from tests.servers.influxdb import InfluxdbServer
 from tests.servers.kafka import KafkaServer
 
@@ -94,6 +96,39 @@ def test_every_refused_alert_is_in_the_dead_letters_once(refused: Site) -> None:
     assert sorted(
         (one["source-alert"], one["source-transition"], int(one["source-time-ns"])) for one in kept
     ) == sorted((event.id, str(event.transition), event.time_ns) for event in events)
+
+
+def test_a_refused_alert_is_kept_though_no_window_follows_and_only_once(
+    taken: Site, kafka_server: KafkaServer, influxdb_server: InfluxdbServer, tmp_path: Path
+) -> None:
+    site = new_site(kafka_server, influxdb_server, tmp_path)
+    make_types_conflict(site)
+    event = alert_events(taken)[0]
+    log = plant_log(WINDOWS)
+    times = [(one.key, start_of(one)) for one in log]
+    ends = site.send(log[: times.index((event.asset.encode(), event.time_ns)) + 2])
+    settings = site.settings(write_bundle(site.folder))
+    with running(settings) as process:
+        process.wait_for_commit(ends, site)
+        process.wait_for("the alert's dead letter", lambda: bool(kept_alerts(site)))
+        process.kill()
+    with running(settings) as process:
+        process.wait_until_ready()
+        assert process.stop() == 0
+    assert kept_alerts(site) == [event.id]
+
+
+def start_of(one: Message) -> int:
+    """Return the start time in a message, 0 where it cannot be read."""
+    try:
+        return decode(one.value, content_type=None, key=one.key).start_ns
+    except InvalidRecord:
+        return 0
+
+
+def kept_alerts(site: Site) -> list[str]:
+    """Return which alert each refused alert point is of."""
+    return [told["source-alert"] for told, _ in letters(site) if "source-alert" in told]
 
 
 def test_the_dead_letters_have_the_servers_words_and_the_record(refused: Site) -> None:
