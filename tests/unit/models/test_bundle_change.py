@@ -234,6 +234,19 @@ def test_what_the_old_judgement_calls_no_longer_normal_is_not_learnt() -> None:
     assert baseline.location == pytest.approx(-2.0, abs=0.1)
 
 
+def test_the_window_that_clears_an_alert_is_still_told_of_by_the_old_baseline() -> None:
+    # The 30th normal window is the one that clears: without the rule it would hand over as well.
+    stream = [seen_by_both(60 + k, louder=0.7 if 29 <= k < 37 else 0.0) for k in range(80)]
+    states = monitored()
+    _, judged = judge_all(upgraded(), stream, (), states)
+    (cleared,) = [
+        one for one in judged for event in one.events if event.transition is Transition.CLEARED
+    ]
+    (handed_over,) = [index for index, note in noted(judged) if note is Note.HANDED_OVER]
+    assert handed_over == cleared.index + 1
+    assert cleared.events[0].baseline == states[KEY].cold.baseline_id
+
+
 def test_an_open_alert_stays_open_and_is_told_to_its_end() -> None:
     states = failing()
     stream = [seen_by_both(66 + k, louder=0.5 if k < 5 else 0.0) for k in range(80)]
@@ -351,6 +364,12 @@ def test_an_earlier_network_of_the_same_old_features_may_stand_in() -> None:
     assert judged[0].verdict is Verdict.SCORED
     assert judged[0].notes == (Note.BUNDLE_CHANGED, Note.LEARNING_BESIDE)
     assert judged[0].bundles == (stands_in.hash, NEW.hash)
+
+
+def test_of_two_previous_bundles_with_the_same_features_the_first_named_judges() -> None:
+    first, second = bundle("1111111111111111"), bundle("2222222222222222")
+    new, _ = judge_all(upgraded(previous=[first, second]), [seen_by_both(60)], (), monitored())
+    assert new[KEY].bundle == first.hash
 
 
 def test_windows_that_the_old_features_cannot_be_had_from_are_held_then_commission_anew() -> None:
