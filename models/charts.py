@@ -1,4 +1,4 @@
-"""Two charts on the loss and one on the fault lines, for many sensors at once.
+"""Two charts on the loss, one on the high bands, one on the fault lines, for many sensors at once.
 
 What is charted is log10(1 + loss / `loss_unit`): linear where the loss is that of health, where
 relative changes mean nothing, and logarithmic where it is not. The loss is in squared robust
@@ -10,6 +10,9 @@ standard deviations of the sensor's own bands, so the unit means the same on any
   fault and is therefore wide.
 * The *adaptive* chart is an exponentially weighted mean and variance (West 1979) that stands still
   while anything exceeds. It follows wear-in and is tighter.
+* The *high* chart is an adaptive one on the level of the high bands, where impacts ring. The loss
+  counts what is above the baseline; a bearing that has worn in far below its own must climb back
+  before the loss says anything, and this chart sees it leave the place where it has settled.
 * The *line* chart takes the largest standardised rise of a fault line.
 
 All functions work in place on rows of `models.state.HOT`, one window a row. Only elementwise
@@ -59,6 +62,7 @@ class Reading:
     anchored: Floats
     adaptive: Floats
     line: Floats
+    high: Floats
     quieter: Floats
     threshold: Floats
 
@@ -83,6 +87,9 @@ def reset(rows: Rows, prior: Prior) -> None:
     rows["adaptive_count"] = 0.0
     rows["adaptive_mean"] = prior.mean
     rows["adaptive_variance"] = prior.scale**2
+    rows["high_count"] = 0.0
+    rows["high_mean"] = 0.0
+    rows["high_variance"] = 0.0
 
 
 def carry_over(rows: Rows, before: Floats, after: Floats) -> None:
@@ -105,6 +112,7 @@ def read(
     louder: Floats,
     quieter: Floats,
     line: Floats,
+    high: Floats,
     *,
     policy: ChartPolicy,
     prior: Prior,
@@ -112,7 +120,8 @@ def read(
     """Return where each row's window stands against its limits; changes nothing.
 
     `louder` and `quieter` are what is charted of the two parts of the loss, `line` is the largest
-    line departure in standard deviations (NaN where no line is known); all (rows,).
+    line departure in standard deviations, `high` the level of the high bands over the baseline's
+    in decades (both NaN where not known); all (rows,).
     """
     wide = np.where(rows["flags"] & PROVISIONAL, policy.provisional_widening, 1.0)
     location, scale = _anchor(rows, policy, prior)
@@ -124,15 +133,34 @@ def read(
         anchored=(louder - location) / anchored_span,
         adaptive=(louder - rows["adaptive_mean"]) / adaptive_span,
         line=np.nan_to_num(line, nan=0.0) / (policy.line_sigmas * wide),
+        high=np.nan_to_num((high - rows["high_mean"]) / (_high_span(rows, policy) * wide), nan=0.0),
         quieter=(quieter - location) / anchored_span,
         threshold=round_significant(policy.loss_unit * (10.0**limit - 1.0)),
     )
 
 
+def _high_span(rows: Rows, policy: ChartPolicy) -> Floats:
+    scale = np.maximum(np.sqrt(_high_variance(rows, policy)), policy.high_scale_floor)
+    return policy.high_sigmas * scale
+
+
+def _high_variance(rows: Rows, policy: ChartPolicy) -> Floats:
+    """Return the variance of the high bands' level, a prior where nothing has been seen."""
+    prior = policy.high_prior_scale**2
+    return np.where(rows["high_count"] == 0, prior, rows["high_variance"])
+
+
+def learn_high(rows: Rows, value: Floats, healthy: Bools, policy: ChartPolicy) -> None:
+    """Take the high bands' level of healthy windows into its reference, quieter ones included."""
+    chosen = healthy & ~np.isnan(value)
+    rows["high_variance"] = _high_variance(rows, policy)
+    _follow(rows, "high", np.nan_to_num(value, nan=0.0), chosen, policy.adaptive_windows)
+
+
 def learn(rows: Rows, value: Floats, healthy: Bools, policy: ChartPolicy) -> None:
-    """Take healthy windows into the references."""
+    """Take healthy windows into the references of the loss."""
     _learn_anchor(rows, value, healthy & (rows["anchor_count"] < policy.reference_windows))
-    _learn_adaptive(rows, value, healthy, policy.adaptive_windows)
+    _follow(rows, "adaptive", value, healthy, policy.adaptive_windows)
 
 
 def _anchor(rows: Rows, policy: ChartPolicy, prior: Prior) -> tuple[Floats, Floats]:
@@ -152,12 +180,14 @@ def _learn_anchor(rows: Rows, value: Floats, chosen: Bools) -> None:
     rows["anchor_count"] = count
 
 
-def _learn_adaptive(rows: Rows, value: Floats, chosen: Bools, memory: float) -> None:
-    rows["adaptive_count"] += chosen
-    weight = np.where(chosen, 1.0 / np.minimum(rows["adaptive_count"] + 10.0, memory), 0.0)
-    delta = np.where(chosen, value - rows["adaptive_mean"], 0.0)
-    rows["adaptive_mean"] += weight * delta
-    rows["adaptive_variance"] = (1.0 - weight) * (rows["adaptive_variance"] + weight * delta**2)
+def _follow(rows: Rows, chart: str, value: Floats, chosen: Bools, memory: float) -> None:
+    """Move a chart's exponential mean and variance (West 1979)."""
+    count, mean, variance = (f"{chart}_{name}" for name in ("count", "mean", "variance"))
+    rows[count] += chosen
+    weight = np.where(chosen, 1.0 / np.minimum(rows[count] + 10.0, memory), 0.0)
+    delta = np.where(chosen, value - rows[mean], 0.0)
+    rows[mean] += weight * delta
+    rows[variance] = (1.0 - weight) * (rows[variance] + weight * delta**2)
 
 
 def turn_quieter(rows: Rows, seen: Bools, quieter: Bools, policy: ChartPolicy) -> Bools:

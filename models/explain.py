@@ -60,6 +60,8 @@ class Incident:
     threshold: float
     provisional: bool
     bundle: str
+    high_db: float = 0.0
+    """Rise of the high bands over where they had settled, where their chart is over its limit."""
 
 
 def alert_id(key: SensorKey, first_ns: int) -> str:
@@ -147,6 +149,8 @@ def _sentence(
     parts = [f"{observation.key} axis {axis} {TEXTS[incident.transition]}"]
     if incident.threshold:
         parts.append(f"loss {incident.loss:.3g} against a limit of {incident.threshold:.3g}")
+    if incident.high_db:
+        parts.append(f"high frequencies {incident.high_db:.1f} dB above where they had settled")
     if bands:
         named = ", ".join(_band_text(band) for band in bands)
         parts.append(f"louder most at {named}")

@@ -67,7 +67,16 @@ class Teller:
             threshold=float(reading.threshold[k]) if scored else 0.0,
             provisional=bool(row["flags"] & PROVISIONAL),
             bundle=self._bundle,
+            high_db=_high_db(batch, current, k, reading),
         )
+
+
+def _high_db(batch: Batch, current: Round, k: int, reading: Reading) -> float:
+    """Return how far the high bands are over their reference, 0 below the limit of their chart."""
+    if not reading.high[k] > 1.0:
+        return 0.0
+    high = batch.scores.high[current.positions[k]]
+    return float(20.0 * (high - current.rows["high_mean"][k]))
 
 
 def _update(current: Round, k: int, change: int, reading: Reading) -> None:
@@ -77,5 +86,6 @@ def _update(current: Round, k: int, change: int, reading: Reading) -> None:
         first_ns = int(row["first_ns"][0])
         row["alert"] = explain.alert_id(observation.key, first_ns).encode()
         row["alert_first_ns"], row["alert_confirmed_ns"] = first_ns, observation.start_ns
-    highest = max(reading.anchored[k], reading.adaptive[k], reading.line[k])
+    over = reading.anchored[k], reading.adaptive[k], reading.high[k], reading.line[k]
+    highest = max(over)
     row["alert_size"] = np.fmax(highest, 0.0)

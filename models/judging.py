@@ -27,7 +27,7 @@ from models.columns import Columns
 from models.incidents import Teller
 from models.judgement import Note, Verdict
 from models.rounds import Round, alike
-from models.scoring import Task, losses_of, score
+from models.scoring import Bands, Task, losses_of, score
 from models.state import (
     COMMISSIONED,
     FAULTY,
@@ -113,7 +113,7 @@ class Judge:
         self._bundle = bundle.hash[:16].encode()
         self._features = bundle.features_hash[:16].encode()
         self._teller = Teller(bundle, settings.charts)
-        self._spectral_bands = bundle.features.bands
+        self._bands = Bands.of(bundle.features)
         self._envelope_bands = bundle.features.envelope_bands
         self._prior = charts.prior_of(bundle.calibration, settings.charts)
         self._engine = engine
@@ -180,7 +180,7 @@ class Judge:
         if cold.baseline is None or cold.examples is None:
             return ()
         policy = self._settings.charts
-        loss = losses_of(self._engine, cold.examples, cold.baseline, policy, self._spectral_bands)
+        loss = losses_of(self._engine, cold.examples, cold.baseline, policy, self._bands)
         return tuple(charts.charted(loss, policy).tolist())
 
     def _count_odd(self, current: Round) -> None:
@@ -219,7 +219,7 @@ class Judge:
                 later = batch.positions[current.observations[k].key][current.number :]
                 tasks.extend(_tasks(batch, later, cold, former=self._former))
         if tasks:
-            score(self._engine, tasks, batch.scores, self._settings.charts, self._spectral_bands)
+            score(self._engine, tasks, batch.scores, self._settings.charts, self._bands)
 
     def _known(self, current: Round) -> Bools:
         known: Bools = current.rows["features"] == self._features
@@ -265,6 +265,7 @@ class Judge:
             value,
             charts.charted(batch.scores.quieter[current.positions], self._settings.charts),
             batch.scores.line[current.positions],
+            batch.scores.high[current.positions],
             policy=self._settings.charts,
             prior=self._prior,
         )
@@ -285,8 +286,10 @@ class Judge:
             rows, current.start_ns[chosen], over, self._settings.confirmation
         )
         quieter = seen & ~over.any & (reading.quieter[chosen] > 1.0)
-        healthy = seen & ~over.any & ~quieter & (rows["zone"] == zones.NORMAL)
-        charts.learn(rows, value[chosen], healthy, self._settings.charts)
+        healthy = seen & ~over.any & (rows["zone"] == zones.NORMAL)
+        charts.learn(rows, value[chosen], healthy & ~quieter, self._settings.charts)
+        high = batch.scores.high[current.positions][chosen]
+        charts.learn_high(rows, high, healthy, self._settings.charts)
         turned = charts.turn_quieter(rows, seen, quieter, self._settings.charts)
         current.note(_spread(turned, chosen, len(change)), Note.QUIETER)
         current.rows[chosen] = rows
@@ -315,11 +318,12 @@ class Judge:
         """Say which limits the chosen windows exceed."""
         chart = self._settings.charts
         warning, alarm = self._declared(current, chosen)
-        values = reading.anchored, reading.adaptive, reading.line
+        values = reading.anchored, reading.adaptive, reading.high, reading.line
         highest = np.maximum.reduce([value[chosen] for value in values])
         return Exceedances(
             anchored=seen & (reading.anchored[chosen] > 1.0),
             adaptive=seen & (reading.adaptive[chosen] > 1.0),
+            high=seen & (reading.high[chosen] > 1.0),
             line=seen & (reading.line[chosen] > 1.0),
             limit=warning,
             severe=severe | alarm,

@@ -49,6 +49,7 @@ class ChartPolicy:
     """A common rise of all bands up to this (decades of power; 19 % of RMS) is load, not damage."""
     anchored_sigmas: float = 7.0
     adaptive_sigmas: float = 4.0
+    high_sigmas: float = 4.0
     line_sigmas: float = 4.0
     reference_windows: int = 200
     """Monitored windows that the anchored reference is learnt from, then it is frozen."""
@@ -60,6 +61,9 @@ class ChartPolicy:
     """Memory of the adaptive chart."""
     scale_floor: float = 0.037
     """No chart is tighter than this: about the chance spread of a healthy loss."""
+    high_prior_scale: float = 0.1
+    """Spread of the high bands' level (decades of RMS) before a sensor has shown its own."""
+    high_scale_floor: float = 0.03
     line_scale_floor: float = 0.1
     line_minimum: float = 0.6
     """A line below this log10 prominence (6 dB) is no line, however unusual."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from models.engines import Engine
     from models.policy import ChartPolicy
     from pipelines.examples import Examples
-    from pipelines.features import Observation
+    from pipelines.features import FeatureSettings, Observation
     from pipelines.normalise import Baseline
 
     Floats = NDArray[np.float64]
@@ -32,6 +32,21 @@ TINY: Final = float(np.finfo(np.float32).tiny)
 
 DEPARTURES: Final = 16
 """Bands of the vibration measurement: neighbours are averaged to so many."""
+
+
+class Bands(NamedTuple):
+    """Which bands are which: the first `spectral` are the spectrum's, the rest the envelope's.
+
+    `high` are those of the spectrum that the envelope demodulates.
+    """
+
+    spectral: int
+    high: slice
+
+    @classmethod
+    def of(cls, features: FeatureSettings) -> Bands:
+        """Return where these features have which bands."""
+        return cls(features.bands, features.high_bands())
 
 
 class Task(NamedTuple):
@@ -48,20 +63,22 @@ class Scores:
 
     `loss` is the largest over the axes of the error carried by bands that got louder; `quieter`
     the same for the others. `level` is log10 of RMS over baseline and `line` the largest rise of
-    a fault line in standard deviations, both on the worst axis.
+    a fault line in standard deviations, `high` is log10 of the RMS of the high bands over the
+    baseline's; all three on the worst axis.
     """
 
     loss: Floats
     quieter: Floats
     level: Floats
     line: Floats
+    high: Floats
     details: list[Detail | None] = field(default_factory=list)
 
     @classmethod
     def empty(cls, count: int) -> Scores:
         """Return scores of `count` windows, none scored yet."""
-        loss, quieter, level, line = np.full((4, count), np.nan)
-        return cls(loss, quieter, level, line, [None] * count)
+        loss, quieter, level, line, high = np.full((5, count), np.nan)
+        return cls(loss, quieter, level, line, high, [None] * count)
 
 
 class Detail(NamedTuple):
@@ -82,17 +99,14 @@ def score(
     tasks: Sequence[Task],
     scores: Scores,
     policy: ChartPolicy,
-    spectral_bands: int,
+    bands: Bands,
 ) -> None:
-    """Score windows, each against the baseline beside it, into `scores`.
-
-    The first `spectral_bands` bands are those of the spectrum, the rest are the envelope's.
-    """
+    """Score windows, each against the baseline beside it, into `scores`."""
     shapes: dict[int, list[Task]] = {}
     for task in tasks:
         shapes.setdefault(len(task.observation.axes), []).append(task)
     for alike in shapes.values():
-        _score_alike(engine, alike, scores, policy, spectral_bands)
+        _score_alike(engine, alike, scores, policy, bands)
 
 
 def _score_alike(
@@ -100,14 +114,15 @@ def _score_alike(
     tasks: Sequence[Task],
     scores: Scores,
     policy: ChartPolicy,
-    spectral_bands: int,
+    bands: Bands,
 ) -> None:
     """Score windows that have the same number of axes."""
     baselines = [task.baseline for task in tasks]
     centres = together([baseline.centre for baseline in baselines]).astype(np.float64)
     positions = np.array([task.position for task in tasks])
     log_bands = together([task.observation.log_bands for task in tasks])
-    log_bands -= gain(log_bands, centres, policy, spectral_bands)
+    scores.high[positions] = _high(log_bands[..., bands.high], centres[:, :, bands.high])
+    log_bands -= gain(log_bands, centres, policy, bands.spectral)
     found = _reconstruct(engine, log_bands, baselines)
     scores.loss[positions] = round_significant(found.louder.max(axis=1))
     scores.quieter[positions] = round_significant(found.quieter.max(axis=1))
@@ -132,13 +147,13 @@ def losses_of(
     examples: Examples,
     baseline: Baseline,
     policy: ChartPolicy,
-    spectral_bands: int,
+    bands: Bands,
 ) -> Floats:
     """Return the loss (windows,) of a sensor's examples, as `Scores.loss` has it."""
     log_bands = examples.log_bands()
     count = len(log_bands)
     centres = np.tile(baseline.centre.astype(np.float64), (count, 1, 1))
-    log_bands -= gain(log_bands, centres, policy, spectral_bands)
+    log_bands -= gain(log_bands, centres, policy, bands.spectral)
     louder = _reconstruct(engine, log_bands, [baseline] * count).louder
     return round_significant(louder.max(axis=1))
 
@@ -239,6 +254,27 @@ def _level(tasks: Sequence[Task], centres: Floats) -> Floats:
     rms = together([task.observation.rms for task in tasks]).astype(np.float64)
     level: Floats = (np.log10(np.maximum(rms, TINY)) - centres[:, :, POWER] / 2).max(axis=1)
     return level
+
+
+def _high(log_bands: NDArray[np.float32], centres: Floats) -> Floats:
+    """Return log10 of the RMS of some bands over the baseline's, on the axis where it is largest.
+
+    `log_bands` (n, axes, frames, bands), `centres` (n, axes, bands); NaN where no axis has a band.
+    """
+    count, axes, frames, bands = log_bands.shape
+    power = np.power(10.0, log_bands.astype(np.float64)).reshape(-1, frames, bands)
+    known = _sum_known(_mean_over_frames(power).reshape(count, axes, bands))
+    usual = _sum_known(np.power(10.0, centres))
+    rise = np.log10(np.maximum(known, TINY) / np.maximum(usual, TINY)) / 2
+    highest: Floats = np.where((known > 0) & (usual > 0), rise, -np.inf).max(axis=1)
+    # Rounded, so that no last bit of a power depends on a window's company.
+    return np.where(np.isfinite(highest), np.round(highest, 6), np.nan)
+
+
+def _sum_known(values: Floats) -> Floats:
+    """Sum over the last axis in a fixed order, NaN left out; 0 where all are."""
+    summed: Floats = np.cumsum(np.nan_to_num(values, nan=0.0), axis=-1)[..., -1]
+    return summed
 
 
 def _line(tasks: Sequence[Task], centres: Floats, policy: ChartPolicy) -> Floats:

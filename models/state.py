@@ -66,6 +66,11 @@ HOT: Final = np.dtype(
         ("rpm", "<f8"),
         ("held", "<u4"),
         ("odd", "<u4"),
+        # chart of the high bands: like the adaptive chart's, and its last 64 windows
+        ("high_count", "<f8"),
+        ("high_mean", "<f8"),
+        ("high_variance", "<f8"),
+        ("high_bits", "<u8"),
     ]
 )
 """Layout of the hot record, little-endian."""
@@ -84,8 +89,8 @@ QUIETER: Final = 64
 
 
 def _hot_of_2(record: bytes) -> bytes:
-    """Lift a hot record of schema 1: its layout stayed."""
-    return (2).to_bytes(4, "little") + record[4:]
+    """Lift a hot record of schema 1, which ended before the chart of the high bands."""
+    return (2).to_bytes(4, "little") + record[4:] + bytes(4 * 8)
 
 
 def _cold_of_2(record: bytes) -> bytes:

@@ -32,7 +32,7 @@ TRANSITIONS: Final = (
 )
 STAY, RAISED, ESCALATED, LOWERED, CLEARED = range(5)
 
-CHARTS: Final = ("anchored_bits", "adaptive_bits", "line_bits", "limit_bits")
+CHARTS: Final = ("anchored_bits", "adaptive_bits", "high_bits", "line_bits", "limit_bits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Exceedances:
 
     anchored: Bools
     adaptive: Bools
+    high: Bools
     line: Bools
     limit: Bools
     severe: Bools
@@ -54,7 +55,7 @@ class Exceedances:
     @property
     def any(self) -> Bools:
         """Whether anything exceeds."""
-        return self.anchored | self.adaptive | self.line | self.limit
+        return self.anchored | self.adaptive | self.high | self.line | self.limit
 
 
 def step(
@@ -64,7 +65,7 @@ def step(
 
     Returns what happened: `STAY`, or a number whose transition is `TRANSITIONS[number - 1]`.
     """
-    hits = (over.anchored, over.adaptive, over.line, over.limit)
+    hits = (over.anchored, over.adaptive, over.high, over.line, over.limit)
     for name, hit in zip(CHARTS, hits, strict=True):
         rows[name] = _shift(rows[name], hit)
     rows["severe_bits"] = _shift(rows["severe_bits"], over.severe)

@@ -69,6 +69,15 @@ class FeatureSettings:
         content = msgspec.json.encode({"revision": REVISION, **asdict(self)}, order="sorted")
         return hashlib.sha256(content).hexdigest()[:16]
 
+    def high_bands(self) -> slice:
+        """Return the spectral bands that the envelope demodulates, by their centre frequency."""
+        edges = spectrum.band_edges_hz(self)
+        centres = np.sqrt(edges[:, 0] * edges[:, 1])
+        first, last = np.searchsorted(
+            centres, [self.demodulate_from_hz, self.demodulate_to_hz]
+        ).tolist()
+        return slice(first, last)
+
     def edges_hz(self) -> NDArray[np.float64]:
         """Return the edges of all bands in Hz, (width, 2); the envelope's are of its spectrum."""
         return np.concatenate([spectrum.band_edges_hz(self), envelope.envelope_edges_hz(self)])

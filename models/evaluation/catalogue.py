@@ -22,6 +22,7 @@ from models.evaluation.charted import (
     unsigned_view,
     without_adaptive,
     without_anchored,
+    without_high,
 )
 from models.evaluation.folds import Companions, Folds, as_shipped, learning_lives
 from models.evaluation.limits import AdaptiveLimit, FixedLimit, log_rms
@@ -59,6 +60,7 @@ WITHOUT: Final = (
     "no-network",
     "no-anchored-chart",
     "no-adaptive-chart",
+    "no-high-chart",
     "no-own-baseline",
     "no-sign",
     "frames-shuffled",
@@ -202,14 +204,20 @@ def _without(ours: Charted, setting: Setting) -> list[Method]:
         replace(
             ours,
             name="no-anchored-chart",
-            about="adaptive and line chart only",
+            about="all charts but the anchored one",
             policy=without_anchored,
         ),
         replace(
             ours,
             name="no-adaptive-chart",
-            about="anchored and line chart only",
+            about="all charts but the adaptive one",
             policy=without_adaptive,
+        ),
+        replace(
+            ours,
+            name="no-high-chart",
+            about="all charts but the one on the high bands",
+            policy=without_high,
         ),
         replace(
             ours,

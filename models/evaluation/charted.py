@@ -63,6 +63,11 @@ def without_adaptive(policy: ChartPolicy) -> ChartPolicy:
     return replace(policy, adaptive_sigmas=NEVER)
 
 
+def without_high(policy: ChartPolicy) -> ChartPolicy:
+    """Put the limit of the chart on the high bands out of reach."""
+    return replace(policy, high_sigmas=NEVER)
+
+
 class View:
     """How a commissioned sensor's windows and baseline are seen; this one changes nothing."""
 

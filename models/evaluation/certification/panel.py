@@ -35,6 +35,7 @@ def scaled(policy: ChartPolicy, factor: float) -> ChartPolicy:
         policy,
         anchored_sigmas=factor * policy.anchored_sigmas,
         adaptive_sigmas=factor * policy.adaptive_sigmas,
+        high_sigmas=factor * policy.high_sigmas,
         line_sigmas=factor * policy.line_sigmas,
     )
 

@@ -24,7 +24,8 @@ def fresh(count: int = 1) -> np.ndarray[tuple[int], np.dtype[np.void]]:
 
 def read(rows: np.ndarray[tuple[int], np.dtype[np.void]], value: float) -> charts.Reading:
     values = np.full(len(rows), value)
-    return charts.read(rows, values, values, np.zeros(len(rows)), policy=POLICY, prior=PRIOR)
+    none = np.zeros(len(rows))
+    return charts.read(rows, values, values, none, none, policy=POLICY, prior=PRIOR)
 
 
 def learnt(values: list[float]) -> np.ndarray[tuple[int], np.dtype[np.void]]:
@@ -69,6 +70,38 @@ def test_the_adaptive_variance_is_that_of_the_values() -> None:
     noise = np.random.default_rng(1).normal(0.2, 0.07, 3000)
     rows = learnt(noise.tolist())
     assert np.sqrt(rows["adaptive_variance"][0]) == pytest.approx(0.07, rel=0.3)
+
+
+def settled(level: float, spread: float = 0.01) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    rows = fresh()
+    for value in np.random.default_rng(2).normal(level, spread, 1000):
+        charts.learn_high(rows, np.array([value]), ALWAYS, POLICY)
+    return rows
+
+
+def high(rows: np.ndarray[tuple[int], np.dtype[np.void]], level: float) -> float:
+    none = np.zeros(1)
+    reading = charts.read(rows, none, none, none, np.array([level]), policy=POLICY, prior=PRIOR)
+    return float(reading.high[0])
+
+
+def test_high_bands_are_measured_from_where_they_settled_not_from_the_baseline() -> None:
+    rise = POLICY.high_sigmas * POLICY.high_scale_floor
+    assert high(settled(-0.5), -0.5 + rise) == pytest.approx(1.0, abs=0.05)
+    assert high(settled(-0.5), 0.0) > 4.0
+    assert high(settled(0.3), 0.3) == pytest.approx(0.0, abs=0.05)
+
+
+def test_high_bands_that_are_not_known_say_and_teach_nothing() -> None:
+    rows = settled(0.1)
+    before = rows.tobytes()
+    charts.learn_high(rows, np.array([np.nan]), ALWAYS, POLICY)
+    assert rows.tobytes() == before
+    assert high(rows, np.nan) == 0.0
+
+
+def test_before_it_has_shown_its_own_a_sensor_has_a_wide_limit_on_high_bands() -> None:
+    assert high(fresh(), POLICY.high_sigmas * POLICY.high_prior_scale) == pytest.approx(1.0)
 
 
 def test_a_provisional_baseline_has_wider_limits() -> None:

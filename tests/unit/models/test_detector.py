@@ -306,6 +306,26 @@ def test_the_neighbour_follows_the_sensor_that_came_first(batches: tuple[int, ..
     assert [event.link for event in raised] == ["primary", f"follows {raised[0].id}"]
 
 
+def high_up(index: int, rise: float) -> Observation:
+    """Return a window that has worn in half a decade below its baseline, the high bands less so."""
+    one = observation(index, louder=-0.5)
+    bands = one.log_bands.copy()
+    bands[:, :, FEATURES.high_bands()] += np.float32(rise)
+    return replace(one, log_bands=bands)
+
+
+def test_high_bands_that_leave_where_they_settled_are_a_warning_below_the_baseline_too() -> None:
+    judging, states = commissioned()
+    states, judged = judge_all(judging, [high_up(60 + k, 0.0) for k in range(800)], states=states)
+    assert not any(one.events for one in judged)
+    _, judged = judge_all(judging, [high_up(860 + k, 0.35) for k in range(6)], states=states)
+    (event,) = [event for one in judged for event in one.events]
+    assert event.transition is Transition.RAISED
+    assert event.loss < event.threshold
+    assert "high frequencies 3." in event.text
+    assert "dB above where they had settled" in event.text
+
+
 def test_departures_are_sixteen_an_axis() -> None:
     judging = detector(QUICK)
     stream = [observation(k, axes=("x", "y")) for k in range(40)]

@@ -125,16 +125,16 @@ def stored(name: str) -> tuple[bytes, bytes]:
 def test_states_of_schema_1_are_lifted_and_stored_as_the_present_one(name: str) -> None:
     hot, cold = stored(name)
     state = decode_state(hot, cold)
-    assert encode_hot(state) == SCHEMA.to_bytes(4, "little") + hot[4:]
+    assert encode_hot(state) == SCHEMA.to_bytes(4, "little") + hot[4:] + bytes(32)
     assert encode_cold(state)[:4] == SCHEMA.to_bytes(4, "little")
     again = decode_state(encode_hot(state), encode_cold(state))
     assert encode_cold(again) == encode_cold(state)
     assert (state.cold.examples, state.cold.charted, state.cold.successor) == (None, (), None)
 
 
-def test_a_sensor_of_schema_1_goes_on_as_if_nothing_had_happened() -> None:
+def test_a_sensor_of_schema_1_goes_on_but_for_the_chart_that_it_did_not_have() -> None:
     before = decode_state(*stored("monitoring"))
-    known = grown(120)
+    known = with_row(grown(120), high_count=0.0, high_mean=0.0, high_variance=0.0, high_bits=0)
     assert before.cold.baseline_id == known.cold.baseline_id
     stream = [observation(120 + k, louder=1.0 if k > 20 else 0.0) for k in range(40)]
     _, by_lifted = judge_all(detector(), stream, (), {KEY: before})

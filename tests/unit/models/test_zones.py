@@ -14,7 +14,7 @@ from models.state import HOT
 POLICY = ConfirmationPolicy(needed=3, among=4, minimum_s=0.0, clear_windows=5)
 SECOND_NS = 10**9
 NONE = np.zeros(1, np.bool_)
-CALM = zones.Exceedances(NONE, NONE, NONE, NONE, NONE, ~NONE, ~NONE)
+CALM = zones.Exceedances(NONE, NONE, NONE, NONE, NONE, NONE, ~NONE, ~NONE)
 OVER = replace(CALM, adaptive=~NONE, calm=NONE)
 SEVERE = replace(OVER, severe=~NONE)
 BETWEEN = replace(CALM, calm=NONE)
