@@ -1,7 +1,8 @@
 """Certify the shipped bundle at default settings on a simulated fleet that it never saw.
 
-    python -m benchmarks.certification [--sensor-years 150] [--sweep-years 30] [--fast-years 0.5]
-        [--degrading 200] [--arrivals 100] [--seed 1] [--only healthy,sweep,...] [--out FOLDER]
+    python -m benchmarks.certification [--sensor-years 150] [--sweep-years 30] [--fast-years 0.1]
+        [--degrading 200] [--arrivals 100] [--seed 1] [--factors 0.6,1,1.3]
+        [--only healthy,sweep,...] [--out FOLDER]
 
 Prints tables and writes `certification.json` into the folder. With `BEARINGWATCH_DATA` the
 healthy simulation is compared with the recordings there. Processor time on one core, at the
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from models.bundle import Bundle
     from models.engines import Engine
+    from models.evaluation.certification.healthy import Healthy
 
 FACTORS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.6, 2.0, 2.6)
 SLOW_S, FAST_S = 600.0, 10.0
@@ -92,31 +94,33 @@ def healthy(run: Run) -> None:
 
 
 def fast(run: Run) -> None:
-    _expose(run, "10 s", exposure(run.asked.fast_years, slow=False, seed=run.asked.seed + 2))
+    of = exposure(run.asked.fast_years, slow=False, seed=run.asked.seed + 2)
+    result = _expose(run, "10 s", of, run.asked.factors)
+    run.tell("sweep, healthy, 10 s", tables.rates(result), result.causes)
 
 
-def _expose(run: Run, name: str, of: Exposure) -> None:
-    jurors = panel(run.bundle, run.engine, (REFERENCE,))
+def sweep(run: Run) -> None:
+    of = exposure(run.asked.sweep_years, slow=True, seed=run.asked.seed + 1)
+    result = _expose(run, "sweep", of, run.asked.factors)
+    run.tell("sweep, healthy, 10 min", tables.rates(result), result.causes)
+
+
+def _expose(run: Run, name: str, of: Exposure, factors: Sequence[float] = (REFERENCE,)) -> Healthy:
     watch = run.progress(name, of.sensors * of.windows)
+    jurors = panel(run.bundle, run.engine, factors)
     result = expose(of, jurors, run.bundle.features, watch)
     run.tell(f"healthy, {name}", tables.false_alerts(result), tables.healthy_data(result))
     run.tell(f"false alerts by cause, {name}", tables.causes(result), result.alerts)
     run.tell(f"rough spells, {name}", tables.spells(result), None)
     run.tell(f"chart values in health, {name}", tables.statistics(result), None)
-
-
-def sweep(run: Run) -> None:
-    of = exposure(run.asked.sweep_years, slow=True, seed=run.asked.seed + 1)
-    watch = run.progress("sweep", of.sensors * of.windows)
-    result = expose(of, panel(run.bundle, run.engine, FACTORS), run.bundle.features, watch)
-    run.tell("sweep, healthy", tables.rates(result), result.causes)
+    return result
 
 
 def degrading(run: Run) -> None:
     count = run.asked.degrading
     fleets = failing_fleets(count, seed=run.asked.seed, windows=LIFE, cadence_s=SLOW_S)
     watch = run.progress("degrading", count * LIFE)
-    jurors = panel(run.bundle, run.engine, FACTORS)
+    jurors = panel(run.bundle, run.engine, run.asked.factors)
     result = degrade(fleets, jurors, run.bundle.features, watch)
     run.tell("degrading", tables.found(result), result.fates)
     run.tell("sweep, degrading", tables.delays(result), None)
@@ -162,16 +166,24 @@ PARTS: Final = {
 }
 
 
+def factors(text: str) -> tuple[float, ...]:
+    found = tuple(float(each) for each in text.split(","))
+    if REFERENCE not in found:
+        raise argparse.ArgumentTypeError(f"the factors must contain {REFERENCE:g}")
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sensor-years", type=float, default=150.0)
     parser.add_argument("--sweep-years", type=float, default=30.0)
-    parser.add_argument("--fast-years", type=float, default=0.5)
+    parser.add_argument("--fast-years", type=float, default=0.1)
     parser.add_argument("--degrading", type=int, default=200)
     parser.add_argument("--arrivals", type=int, default=100)
     parser.add_argument("--twins", type=int, default=80)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bundle", type=Path, default=None)
+    parser.add_argument("--factors", type=factors, default=FACTORS)
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--out", type=Path, default=None)
     asked = parser.parse_args()

@@ -35,6 +35,9 @@ GROUP: Final = 64
 """Sensors that are simulated together; their states fit the memory, their rounds are cheap."""
 
 CHARTS: Final = ("anchored", "adaptive")
+OTHER: Final = "other"
+"""A chart whose values no judgement tells: fault lines, level of the high bands, a limit."""
+
 REFERENCE: Final = 1.0
 """The factor on the limits that is looked at closely."""
 
@@ -310,7 +313,7 @@ def _explained(
     return FalseAlert(
         key=alert.key,
         index=index,
-        chart="+".join(over) or "line",
+        chart="+".join(over) or OTHER,
         cause=cause(_events(machine), index, own.first()),
         zone=worst,
         windows=last - index,
