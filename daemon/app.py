@@ -71,14 +71,15 @@ def build(
     progress = Progress(clock.monotonic, settings.http.stalled_after_s)
     supervisor = Supervisor(clock.monotonic)
     model = open_model(settings.model.bundle, settings.model.engine, settings.model.threads)
-    parts = build_parts(settings, model, build_source(settings))
+    machines = load_machines(settings.assets)
+    parts = build_parts(settings, model, build_source(settings), machines)
     counts = SourceCounts(parts.source, metrics)
 
     def each_round() -> None:
         supervisor.follow(progress)
         counts.follow()
 
-    report = Report(metrics, progress, watch=watch, each_round=each_round)
+    report = Report(metrics, progress, watch=watch, each_round=each_round, limits=machines.limits)
     process = Process(
         parts,
         policy_of(settings),

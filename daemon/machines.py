@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daemon.errors import SettingsError
 from models.policy import Limits
 from pipelines.assets import Assets, AssetsError, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipelines.fault_orders import BearingGeometry
     from pipelines.window import SensorKey
+
+SENSORS_SHOWN: Final = 20
+"""Sensors that one remark names; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,29 @@ class Machines:
         """Return the time between a sensor's windows, where it was declared."""
         return self.assets.lookup(*key).cadence_s
 
+    def remarks(self, units: Mapping[SensorKey, str]) -> Iterator[str]:
+        """Yield what the rules do not do for these sensors, whose windows are in `units`."""
+        if not len(self.assets):
+            return
+        if unmatched := self.assets.unmatched(units):
+            yield f"no rule matches {_listed(unmatched)}"
+        yield from self.idle(units)
+
+    def idle(self, units: Mapping[SensorKey, str]) -> Iterator[str]:
+        """Yield which rules match none of these sensors, and which limits cannot hold."""
+        for number, match in self.assets.idle(units):
+            yield f"rule {number} ({match}) matched no sensor"
+        others: dict[tuple[str, str], list[SensorKey]] = {}
+        for key, unit in units.items():
+            limits = self.limits(key)
+            if limits is not None and not limits.hold_for(unit):
+                others.setdefault((limits.unit, unit), []).append(key)
+        for (declared, unit), keys in others.items():
+            yield (
+                f"rms limits in {declared} protect nothing where windows are in {unit}; give them"
+                f" in {unit}, with limits.unit = '{unit}': {_listed(keys)}"
+            )
+
     def _machine(self, key: SensorKey) -> KnownMachine | None:
         info = self.assets.lookup(*key)
         return KnownMachine(info.bearing, info.rated_rpm) if info.rules else None
@@ -52,6 +79,12 @@ class Machines:
             velocity_warning=declared.velocity_warning,
             velocity_alarm=declared.velocity_alarm,
         )
+
+
+def _listed(keys: Sequence[SensorKey]) -> str:
+    shown = ", ".join(map(str, keys[:SENSORS_SHOWN]))
+    more = len(keys) - SENSORS_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def load_machines(path: Path | None) -> Machines:

@@ -155,6 +155,10 @@ class Limits:
     velocity_warning: float | None = None
     velocity_alarm: float | None = None
 
+    def hold_for(self, unit: str) -> bool:
+        """Say whether windows in `unit` can be held against every limit that was declared."""
+        return unit == self.unit or (self.rms_warning is None and self.rms_alarm is None)
+
     def exceeded(self, observation: Observation) -> tuple[bool, bool]:
         """Return whether a window is over the warning's limits, and over the alarm's."""
         pairs = [(observation.velocity_rms, self.velocity_warning, self.velocity_alarm)]

@@ -121,6 +121,12 @@ class Assets:
         """Return the sensors that no rule matches, in their order."""
         return [key for key in sensors if not self.lookup(*key).rules]
 
+    def idle(self, sensors: Iterable[SensorKey]) -> list[tuple[int, str]]:
+        """Return number and pattern of the rules that match none of `sensors`."""
+        met = {number for key in sensors for number in self.lookup(*key).rules}
+        rules = ((each.number, each.rule.match) for each in self._rules)
+        return [(number, match) for number, match in rules if number not in met]
+
     def _resolve(self, name: str) -> AssetInfo:
         found = [rule for rule in self._rules if rule.pattern.fullmatch(name)]
         rules = [each.rule for each in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from daemon.settings import Settings
     from pipelines.recordings import Recording
-    from pipelines.window import Window
+    from pipelines.window import SensorKey, Window
 
 SHOWN: int = 20
 """Sensors without a rule, and recordings, that are named; the rest are counted."""
@@ -113,10 +114,14 @@ def _recordings(paths: tuple[Path, ...], settings: Settings) -> str:
     told = settings.recordings
     declared = Described(told.model_dump(exclude={"paths"}) if told else {})
     recordings = declared.open(paths)
-    _show("", list(_looked_into(recordings, settings)))
-    sensors = [key for recording in recordings for key in recording.sensors]
-    without = load_machines(settings.assets).assets.unmatched(sensors)
+    looked = list(_looked_into(recordings, settings))
+    _show("", [one.told for one in looked])
+    units = {key: one.unit for one in looked for key in one.sensors}
+    machines, sensors = load_machines(settings.assets), list(units)
+    without = machines.assets.unmatched(sensors)
     _show("no rule: ", without)
+    for line in machines.idle(units):
+        click.echo(f"warning: {line}", err=True)
     return f"{len(sensors) - len(without)} of {len(sensors)} sensors have a rule"
 
 
@@ -127,7 +132,16 @@ def _show(what: str, lines: Sequence[object]) -> None:
         click.echo(f"{what}{len(lines) - SHOWN} more")
 
 
-def _looked_into(recordings: Iterable[Recording], settings: Settings) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one window of a recording shows."""
+
+    told: str
+    sensors: Sequence[SensorKey]
+    unit: str
+
+
+def _looked_into(recordings: Iterable[Recording], settings: Settings) -> Iterator[_Look]:
     """Read a window of each recording; raises `SettingsError` naming all that cannot be read."""
     from daemon.judging import open_model
     from daemon.recorded import first_window
@@ -144,7 +158,7 @@ def _looked_into(recordings: Iterable[Recording], settings: Settings) -> Iterato
         except Unfit as error:
             broken.append(f"{recording.path}: nothing of it can be judged: {error}")
         else:
-            yield f"read: {_described(recording, window)}"
+            yield _Look(f"read: {_described(recording, window)}", recording.sensors, window.unit)
     if broken:
         raise SettingsError("\nfailed: ".join(broken))
 

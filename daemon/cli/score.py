@@ -73,6 +73,8 @@ def command(
     bearingwatch score pump.csv --sample-rate-hz 25600 --unit g --out scores.csv
     """  # noqa: D301
     cap_threads()
+    from daemon.machines import load_machines
+
     refuse_destruction(out, (*paths, *filter(None, [assets])))
     recordings = described(arguments).open(paths)
     summary = Summary({key: each.path for each in recordings for key in each.sensors})
@@ -89,7 +91,7 @@ def command(
     summary.print()
     for line in invented_times(recordings):
         click.echo(line)
-    for line in summary.left_out():
+    for line in (*summary.left_out(), *load_machines(assets).remarks(summary.units)):
         click.echo(f"warning: {line}", err=True)
     if not finished:
         click.echo(
@@ -196,6 +198,12 @@ class Summary:
     def windows(self) -> int:
         """How many windows were judged."""
         return sum(sensor.windows for sensor in self._sensors.values())
+
+    @property
+    def units(self) -> dict[SensorKey, str]:
+        """In which unit the last window of each sensor was."""
+        sensors = self._sensors.items()
+        return {key: each.last.observation.unit for key, each in sensors if each.last}
 
     @property
     def rows(self) -> int:

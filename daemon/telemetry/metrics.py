@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 STAGES: Final = ("decode", "extract", "judge", "write", "commit", "deliver")
 SERVICES: Final = ("source", "series", "journal")
-HEALTH_EVENTS: Final = (*Note, "fell_silent", "heard_again")
-"""What can happen to a sensor: the detector's notes, and silence."""
+LIMITS_IN_ANOTHER_UNIT: Final = "limits_in_another_unit"
+HEALTH_EVENTS: Final = (*Note, LIMITS_IN_ANOTHER_UNIT, "fell_silent", "heard_again")
+"""What can happen to a sensor: the detector's notes, limits that do not hold, and silence."""
 DEAD_LETTER_REASONS: Final = (*Reason, SERIES_REFUSED)
 """Why a record, or a point made of one, became a dead letter."""
 

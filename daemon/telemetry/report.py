@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from daemon.errors import Unavailable
-from daemon.telemetry.metrics import SERVICES
+from daemon.telemetry.metrics import LIMITS_IN_ANOTHER_UNIT, SERVICES
+from models.detector import no_limits
 from models.judgement import Note
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from daemon.telemetry.progress import Progress
     from models.alerts import AlertEvent
     from models.judgement import Judgement
+    from models.policy import LimitsLookup
     from pipelines.dead_letters import DeadLetter
     from pipelines.window import SensorKey
     from pipelines.wire import Reason
@@ -53,12 +55,15 @@ class Report:
         watch: Callable[[Judged], None] | None = None,
         each_round: Callable[[], None] | None = None,
         wall: Callable[[], float] = time.time,
+        limits: LimitsLookup = no_limits,
     ) -> None:
         self._metrics = metrics
         self._progress = progress
         self._watch = watch
         self._each_round = each_round
         self._wall = wall
+        self._limits = limits
+        self._met: set[tuple[SensorKey, str]] = set()
         self._waited_for: str | None = None
         self._log: Any = structlog.get_logger("bearingwatch.loop")
 
@@ -173,6 +178,7 @@ class Report:
             for event in judgement.events:
                 self._alert(event)
         self._note(judged.judgements)
+        self._tell_of_limits(judged.judgements)
         if self._watch:
             self._watch(judged)
 
@@ -213,6 +219,22 @@ class Report:
         for (note, bundles), names in noted.items():
             changed = {"bundle_before": bundles[0], "bundle": bundles[1]} if bundles else {}
             self._log.info("sensors_noted", reason=str(note), **_named(names), **changed)
+
+    def _tell_of_limits(self, judgements: Iterable[Judgement]) -> None:
+        """Tell once per sensor and process of limits that its windows cannot be held against."""
+        idle: dict[tuple[str, str], list[str]] = {}
+        for observation in (judgement.observation for judgement in judgements):
+            met = (observation.key, observation.unit)
+            if met in self._met:
+                continue
+            self._met.add(met)
+            limits = self._limits(observation.key)
+            if limits is not None and not limits.hold_for(observation.unit):
+                idle.setdefault((observation.unit, limits.unit), []).append(str(observation.key))
+        for (unit, declared), names in idle.items():
+            self._metrics.health_events.labels(LIMITS_IN_ANOTHER_UNIT).inc(len(names))
+            named = _named(names)
+            self._log.warning("limits_in_another_unit", unit=unit, limits_unit=declared, **named)
 
     # ---- trouble ------------------------------------------------------------------------------
 

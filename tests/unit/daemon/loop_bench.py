@@ -17,6 +17,7 @@ from daemon.telemetry.metrics import Metrics
 from daemon.telemetry.progress import Progress
 from daemon.telemetry.report import Report
 from models.alerts import AlertEvent, Transition, Zone
+from models.detector import no_limits
 from models.judgement import Judgement, Note, Status, Verdict
 from models.state import NEW_HOT, Cold, SensorState, with_row
 from pipelines.features import Observation, TooShort
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from daemon.batch import Judged
     from daemon.series import Points
+    from models.policy import LimitsLookup
 
 SECOND_NS = 1_000_000_000
 
@@ -281,6 +283,7 @@ class Bench:
         batch_windows: int = 256,
         cadence_s: float | None = None,
         basis: Basis | None = None,
+        limits: LimitsLookup = no_limits,
     ) -> None:
         self.source = source or MemorySource()
         self.series = FailingSeries()
@@ -298,7 +301,7 @@ class Bench:
         parts = Parts(
             self.source, self.series, self.journal, self.judge, lambda _: cadence_s, basis
         )
-        report = Report(self.metrics, self.progress, watch=watch)
+        report = Report(self.metrics, self.progress, watch=watch, limits=limits)
         self.loop = Loop(parts, policy, self.clock.bundle(), report)
 
     def feed(self, *windows: Window, partition: int = 0) -> None:
