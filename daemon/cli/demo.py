@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from daemon.cli.options import model_option
+from daemon.cli.options import POSITIVE, model_option
 from daemon.cli.threads import cap_threads
 from daemon.errors import ExitStatus
 
@@ -20,7 +20,7 @@ from daemon.errors import ExitStatus
 @click.option("--fast", is_flag=True, help="As fast as it goes, instead of in half a minute.")
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     default=1.0,
     show_default=True,
     help="Show it so many times faster.",

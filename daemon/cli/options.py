@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     from pipelines.recordings import Declared, Recording
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+
+class Finite(click.FloatRange):
+    """A range that NaN, which no comparison refuses, and infinity are outside of."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a float; fail for what is no finite number of the range."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is no finite number.", param, ctx)
+        return number
+
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 ANYTHING = click.Path(path_type=Path, exists=True)
@@ -32,7 +45,7 @@ model_option = click.option(
 assets_option = click.option(
     "--assets", type=FILE, help="TOML file that says what is known of the machines."
 )
-POSITIVE = click.FloatRange(min=0, min_open=True)
+POSITIVE = Finite(min=0, min_open=True)
 
 
 def _listed(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
@@ -80,7 +93,7 @@ _DECLARED = (
         help="Length of the windows that one continuous signal is cut into.  [default: 1]",
     ),
     click.option("--rpm", type=POSITIVE, help="Speed, if constant."),
-    click.option("--load", type=click.FloatRange(min=0), help="Load, if constant; in any unit."),
+    click.option("--load", type=Finite(min=0), help="Load, if constant; in any unit."),
 )
 NAMES = (
     "asset", "sensor", "axes", "columns", "sample_rate_hz", "unit", "scale", "full_scale", "start",

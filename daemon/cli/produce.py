@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -9,16 +10,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon.cli.console import progress
-from daemon.cli.options import ANYTHING, config_option, declared_options, described
+from daemon.cli.interrupting import interruptible
+from daemon.cli.options import (
+    ANYTHING,
+    POSITIVE,
+    config_option,
+    declared_options,
+    described,
+)
 from daemon.cli.threads import cap_threads
-from daemon.errors import SettingsError
+from daemon.errors import ExitStatus, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from daemon.settings import KafkaSettings
-    from pipelines.window import Window
+    from pipelines.recordings import Recording
+    from pipelines.window import SensorKey, Window
 
 
 @click.command("produce")
@@ -30,12 +39,10 @@ if TYPE_CHECKING:
     "--simulate", "seed", type=click.IntRange(0), metavar="SEED", help="Send a simulated fleet."
 )
 @click.option("--machines", type=click.IntRange(1), default=6, show_default=True)
-@click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), help="Windows a second, at most."
-)
+@click.option("--rate", type=POSITIVE, help="Windows a second, at most.")
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     help="Multiple of real time: 60 sends an hour of recording in a minute.",
 )
 @click.option("--limit", type=click.IntRange(1), help="Stop after so many windows.")
@@ -57,7 +64,8 @@ def command(
     """Send the recordings at PATHS, or a simulated fleet, to the windows topic.
 
     As fast as possible, unless --rate or --speed says otherwise. It says how many windows the
-    broker has confirmed. `daemon/cli/sending.py` is the example for edge developers.
+    broker has confirmed, interrupted too, with exit status 1 then. `daemon/cli/sending.py` is the
+    example for edge developers.
 
     \b
     bearingwatch produce recordings/ -c plant.toml --speed 600
@@ -72,23 +80,47 @@ def command(
         raise SettingsError("give PATHS of recordings, or --simulate SEED, and not both")
     quiet_logs()
     told = described(arguments)
+    files: dict[SensorKey, Path] = {}
     if seed is None:
-        windows, total = _recorded(told.open(paths))
+        recordings = told.open(paths)
+        files = {key: each.path for each in recordings for key in each.sensors}
+        windows, total = _recorded(recordings, as_json)
     else:
         windows, total = _simulated(seed, machines)
     windows = paced(islice(windows, limit), rate, speed, time.monotonic, time.sleep)
     settings = _kafka(config, bootstrap_servers, prefix)
     expected = total if limit is None or total is None else min(total, limit)
-    with progress("windows confirmed", expected) as advance:
-        sent = send(windows, settings, confirmed=advance, as_json=as_json)
+    sent = 0
+
+    def confirmed(count: int) -> None:
+        nonlocal sent
+        sent += count
+        advance(count)
+
+    try:
+        with progress("windows confirmed", expected) as advance, interruptible():
+            send(windows, settings, confirmed=confirmed, as_json=as_json, files=files)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: {sent} windows are in {settings.windows_topic}", err=True)
+        sys.exit(ExitStatus.FATAL)
     click.echo(f"{sent} windows are in {settings.windows_topic}")
 
 
-def _recorded(recordings: list[Any]) -> tuple[Iterator[Window], int | None]:
+def _recorded(recordings: list[Recording], as_json: bool) -> tuple[Iterator[Window], int | None]:
     from daemon.recorded import recorded_windows
 
+    for recording in recordings:
+        _refuse_what_cannot_be_sent(recording, as_json)
     total = sum(recording.length or 0 for recording in recordings) or None
     return recorded_windows(recordings), total
+
+
+def _refuse_what_cannot_be_sent(recording: Recording, as_json: bool) -> None:
+    """Raise `SettingsError` before anything is sent; what all windows share shows in the first."""
+    from daemon.cli.sending import value_of
+    from daemon.recorded import first_window
+
+    value_of(first_window(recording), recording.path, as_json=as_json)
 
 
 def _simulated(seed: int, machines: int) -> tuple[Iterator[Window], int | None]:

@@ -16,25 +16,40 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from kafka import errors as kafka_errors
 
 from daemon import kafka_clients
-from daemon.errors import StartError, Unavailable
-from pipelines.wire import CONTENT_TYPE_HEADER, JSON, MSGPACK, encode, partition_key
+from daemon.errors import SettingsError, StartError, Unavailable
+from pipelines.recordings import remedied
+from pipelines.wire import (
+    CONTENT_TYPE_HEADER,
+    JSON,
+    MSGPACK,
+    InvalidRecord,
+    encode,
+    partition_key,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from daemon.settings import KafkaSettings
-    from pipelines.window import Window
+    from pipelines.window import SensorKey, Window
 
 IN_FLIGHT: Final = 64
 """Windows that may be unconfirmed at a time: a few MiB."""
 
 CONFIRM_S: Final = 60.0
 """Longest wait for one confirmation; the client itself sends again until then."""
+
+SETTLE_S: Final = 5.0
+"""How long an interrupted sending waits for what is in flight."""
 
 
 def send(
@@ -43,15 +58,17 @@ def send(
     *,
     confirmed: Callable[[int], object] = lambda _: None,
     as_json: bool = False,
+    files: Mapping[SensorKey, Path] = MappingProxyType({}),
 ) -> int:
     """Send `windows` in order and return how many the brokers confirmed.
 
-    Raises `StartError` where the topic is missing, `Unavailable` where no broker confirms.
+    `files` says where a sensor's windows come from. Raises `StartError` where the topic is missing,
+    `Unavailable` where no broker confirms, `SettingsError` for a window that no daemon would take.
     """
     _check_topic(settings)
     producer = kafka_clients.producer(settings, acks="all", linger_ms=5)
     try:
-        return _send_all(producer, windows, settings, confirmed, JSON if as_json else MSGPACK)
+        return _Sending(producer, settings, confirmed, as_json, files).all(windows)
     finally:
         kafka_clients.close(producer)
 
@@ -65,45 +82,71 @@ def _check_topic(settings: KafkaSettings) -> None:
         kafka_clients.close(client)
 
 
-def _send_all(
-    producer: Any,
-    windows: Iterable[Window],
-    settings: KafkaSettings,
-    confirmed: Callable[[int], object],
-    content_type: str,
-) -> int:
-    in_flight: deque[Any] = deque()
-    count = 0
-    for window in windows:
-        if len(in_flight) == IN_FLIGHT:
-            count += _confirm(in_flight.popleft(), settings, confirmed)
-        in_flight.append(_send_one(producer, window, settings.windows_topic, content_type))
-    while in_flight:
-        count += _confirm(in_flight.popleft(), settings, confirmed)
-    return count
-
-
-def _send_one(producer: Any, window: Window, topic: str, content_type: str) -> Any:
-    end_ms = round(window.start_ns / 1e6 + window.duration_s * 1e3)
-    return producer.send(
-        topic,
-        value=encode(window, content_type),
-        key=partition_key(window),
-        headers=[(CONTENT_TYPE_HEADER, content_type.encode())],
-        timestamp_ms=max(end_ms, round(time.time() * 1e3)),
-    )
-
-
-def _confirm(future: Any, settings: KafkaSettings, confirmed: Callable[[int], object]) -> int:
+def value_of(window: Window, place: object, *, as_json: bool) -> bytes:
+    """Return a record's value; raises `SettingsError` naming `place` where it would be invalid."""
     try:
-        future.get(timeout=CONFIRM_S)
-    except kafka_errors.MessageSizeTooLargeError as error:
-        raise StartError(
-            f"a window is larger than {settings.windows_topic} takes ({error}): "
-            "`bearingwatch topics check -c FILE` says what its max.message.bytes should be"
-        ) from error
-    except kafka_errors.KafkaError as error:
-        servers = ",".join(settings.bootstrap_servers)
-        raise Unavailable(f"Kafka at {servers} did not confirm a window: {error!r}") from error
-    confirmed(1)
-    return 1
+        return encode(window, JSON if as_json else MSGPACK)
+    except InvalidRecord as error:
+        raise SettingsError(f"{place}: {remedied(error)}") from error
+
+
+@dataclass(slots=True)
+class _Sending:
+    """One producer at work, and what it has not had confirmed yet, the first sent first."""
+
+    producer: Any
+    settings: KafkaSettings
+    confirmed: Callable[[int], object]
+    as_json: bool
+    files: Mapping[SensorKey, Path]
+    in_flight: deque[Any] = field(default_factory=deque)
+    count: int = 0
+
+    def all(self, windows: Iterable[Window]) -> int:
+        try:
+            for window in windows:
+                if len(self.in_flight) == IN_FLIGHT:
+                    self._confirm()
+                self._send(window)
+                while self.in_flight and self.in_flight[0].is_done:
+                    self._confirm()
+        except KeyboardInterrupt:
+            self._settle()
+            raise
+        while self.in_flight:
+            self._confirm()
+        return self.count
+
+    def _settle(self) -> None:
+        """Give what is in flight a moment, so that what is told as confirmed is near the truth."""
+        with suppress(kafka_errors.KafkaError):
+            self.producer.flush(timeout=SETTLE_S)
+        while self.in_flight and self.in_flight[0].succeeded():
+            self._confirm()
+
+    def _send(self, window: Window) -> None:
+        end_ms = round(window.start_ns / 1e6 + window.duration_s * 1e3)
+        content_type = JSON if self.as_json else MSGPACK
+        place = self.files.get(window.key, window.key)
+        future = self.producer.send(
+            self.settings.windows_topic,
+            value=value_of(window, place, as_json=self.as_json),
+            key=partition_key(window),
+            headers=[(CONTENT_TYPE_HEADER, content_type.encode())],
+            timestamp_ms=max(end_ms, round(time.time() * 1e3)),
+        )
+        self.in_flight.append(future)
+
+    def _confirm(self) -> None:
+        try:
+            self.in_flight.popleft().get(timeout=CONFIRM_S)
+        except kafka_errors.MessageSizeTooLargeError as error:
+            raise StartError(
+                f"a window is larger than {self.settings.windows_topic} takes ({error}): "
+                "`bearingwatch topics check -c FILE` says what its max.message.bytes should be"
+            ) from error
+        except kafka_errors.KafkaError as error:
+            servers = ",".join(self.settings.bootstrap_servers)
+            raise Unavailable(f"Kafka at {servers} did not confirm a window: {error!r}") from error
+        self.count += 1
+        self.confirmed(1)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+import shutil
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from daemon.cli.console import progress
-from daemon.cli.options import OUT
+from daemon.cli.interrupting import interruptible
+from daemon.cli.options import OUT, POSITIVE, Finite
 from daemon.cli.threads import cap_threads
-from daemon.errors import SettingsError
+from daemon.errors import ExitStatus, SettingsError, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from pipelines.simulator import Fleet
     from pipelines.window import SensorKey
+
+RATES = Finite(min=640, max=1_000_000)
+"""In Hz: slower no features can be had, faster the wire format does not take."""
 
 
 @click.command("simulate")
@@ -52,35 +59,104 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Windows of each sensor.",
 )
-@click.option("--cadence-s", default=600.0, show_default=True, help="Time between two windows.")
 @click.option(
-    "--window-s", "duration_s", default=1.0, show_default=True, help="Length of one window."
+    "--cadence-s",
+    type=POSITIVE,
+    default=600.0,
+    show_default=True,
+    help="Time between two windows.",
 )
-@click.option("--sample-rate-hz", default=20_480.0, show_default=True)
+@click.option(
+    "--window-s",
+    "duration_s",
+    type=POSITIVE,
+    default=1.0,
+    show_default=True,
+    help="Length of one window.",
+)
+@click.option("--sample-rate-hz", type=RATES, default=20_480.0, show_default=True, help="Rate.")
 def command(out: Path, **wanted: Any) -> None:
     """Write recordings of a simulated fleet into the new folder OUT.
 
     One .npz file per sensor, and `truth.csv`: which bearing fails how, the first damaged window
-    and the first after the end of life, counted like `index` in what `score` writes.
+    and the first after the end of life, counted like `index` in what `score` writes. Interrupted,
+    it leaves nothing behind and exits with 1.
 
     \b
     bearingwatch simulate fleet --seed 7 --machines 4
     bearingwatch score fleet --out scores.csv
     """  # noqa: D301
     cap_threads()
-    from pipelines.simulator import Fleet, random_fleet
 
-    if out.exists() and any(out.iterdir()):
-        raise SettingsError(f"{out}: is not empty; choose another folder")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SettingsError(f"{out}: is no empty folder; choose another one")
     if wanted["degrading"] > wanted["machines"]:
         raise SettingsError("--degrading: at most one bearing of each of the --machines can fail")
-    fleet = Fleet(random_fleet(**wanted))
-    out.mkdir(parents=True, exist_ok=True)
-    _write_truth(fleet, out / "truth.csv")
+    fleet = drawn(wanted)
+    try:
+        with interruptible(), whole(out):
+            _write(fleet, out)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: nothing is left in {out}; run it again", err=True)
+        sys.exit(ExitStatus.FATAL)
+    click.echo(f"{len(fleet.keys)} recordings and truth.csv are in {out}")
+
+
+def drawn(wanted: dict[str, Any]) -> Fleet:
+    """Return a fleet whose windows can be judged and sent; raises `SettingsError`."""
+    from pipelines.features import FeatureSettings, Unfit, check
+    from pipelines.simulator import Fleet, random_fleet
+    from pipelines.wire import DEFAULT_LIMITS, InvalidRecord, encode
+
+    try:
+        fleet = Fleet(random_fleet(**wanted))
+        if fleet.spec.grid.count > DEFAULT_LIMITS.max_samples:  # before so many are made
+            raise ValueError(
+                f"{fleet.spec.grid.count} samples, at most {DEFAULT_LIMITS.max_samples}"
+            )
+        for index in (0, fleet.spec.windows - 1):
+            window = fleet.window(fleet.keys[0], index)
+            check(window, FeatureSettings())
+            encode(window)
+    except (ValueError, OverflowError, Unfit, InvalidRecord) as error:
+        raise SettingsError(f"--window-s, --sample-rate-hz, --cadence-s: {error}") from error
+    return fleet
+
+
+@contextmanager
+def whole(out: Path) -> Iterator[None]:
+    """Make the folder `out`, missing or empty, and leave nothing of it unless the block ends well.
+
+    Raises `SettingsError` where it cannot be made, `StartError` where it cannot be filled.
+    """
+    new = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{out}: cannot be made: {error.strerror}") from error
+    try:
+        yield
+    except OSError as error:
+        _empty(out, new)
+        raise StartError(f"{out}: cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        _empty(out, new)
+        raise
+
+
+def _empty(out: Path, new: bool) -> None:
+    if new:
+        shutil.rmtree(out, ignore_errors=True)
+        return
+    for child in out.iterdir():  # a folder that was there may be a mount: it stays
+        child.unlink(missing_ok=True)
+
+
+def _write(fleet: Fleet, out: Path) -> None:
     with progress("windows written", fleet.spec.windows * len(fleet.keys)) as advance:
         for key in fleet.keys:
             write_sensor(fleet, key, out / f"{key.asset}.{key.sensor}.npz", advance)
-    click.echo(f"{len(fleet.keys)} recordings and truth.csv are in {out}")
+    _write_truth(fleet, out / "truth.csv")
 
 
 def write_sensor(fleet: Fleet, key: SensorKey, path: Path, advance: Callable[[int], None]) -> None:

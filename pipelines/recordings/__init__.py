@@ -19,6 +19,7 @@ from pipelines.recordings.recording import (
     Recording,
     RecordingError,
     declare,
+    remedied,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "discover",
     "in_time_order",
     "open_recording",
+    "remedied",
 ]

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
+import numpy as np
 
 from pipelines.window import SensorKey, Window
-from pipelines.wire import check_names
+from pipelines.wire import InvalidRecord, Reason, check_names, encode
 
 DEFAULT_START: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Start of a recording that carries no date and for which none was declared."""
 
 NS_PER_S: Final = 1_000_000_000
+
+_ANOTHER: Final = {
+    Reason.BAD_RATE: "another sample_rate_hz (--sample-rate-hz)",
+    Reason.BAD_AXES: "other axes (--axes NAME,...)",
+    Reason.BAD_COUNT: "another window_s (--window-s)",
+    Reason.TOO_LARGE: "a shorter window_s (--window-s)",
+    "scale": "another scale (--scale), or full_scale (--full-scale) of a WAV",
+    "start_ns": "another start (--start), times go from 1970-01-01 to 2262-04-11",
+    "rpm": "another rpm (--rpm)",
+    "load": "another load (--load)",
+}
+"""What to declare, by the reason of a refusal or by the first word of its detail."""
 
 
 class RecordingError(ValueError):
@@ -58,7 +73,13 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for name in ("sample_rate_hz", "scale", "full_scale", "window_s"):
             number = getattr(self, name)
             if number is not None and not 0.0 < number < float("inf"):
-                raise ValueError(f"{name} must be positive, got {number}")
+                raise ValueError(f"{name} must be positive and finite, got {number}")
+        for name in ("rpm", "load"):
+            number = getattr(self, name)
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"{name} must be a finite number, got {number}")
+        if self.start is not None and not 0 <= nanoseconds(self.start) < 2**63:
+            raise ValueError(f"start must be from 1970-01-01 to 2262-04-11, got {self.start}")
         if self.scale is not None and self.full_scale is not None:
             raise ValueError("declare scale or full_scale, not both")
 
@@ -75,7 +96,8 @@ class Recording:
     `length` counts the windows of all sensors; None where only reading tells. `dated` is False
     where neither file nor declaration tells the date, so that times are counted from
     `DEFAULT_START`. Each iteration opens the files anew, reads as it goes and may raise
-    `RecordingError`.
+    `RecordingError`, also for a window whose names, numbers or time the wire format does not take:
+    what can be judged here can be judged by the daemon.
     """
 
     path: Path
@@ -85,12 +107,28 @@ class Recording:
     dated: bool = True
 
     def __iter__(self) -> Iterator[Window]:
-        return self.read()
+        return map(partial(_that_travels, self.path), self.read())
 
     @property
     def length_known(self) -> bool:
         """Whether `length` is known before reading."""
         return self.length is not None
+
+
+def _that_travels(path: Path, window: Window) -> Window:
+    """Return `window`; its length is left to whoever sends it, since judging needs no bound."""
+    sample = np.zeros((len(window.samples), 1), window.samples.dtype)
+    try:
+        encode(replace(window, samples=sample))
+    except InvalidRecord as error:
+        raise RecordingError(path, f"{window.key}: {remedied(error)}") from error
+    return window
+
+
+def remedied(error: InvalidRecord) -> str:
+    """Return what is wrong with a window of a recording, and what to declare."""
+    another = _ANOTHER.get(error.reason) or _ANOTHER.get(error.detail.partition(" ")[0])
+    return f"{error.detail}; declare {another}" if another else error.detail
 
 
 def declare(**fields: Any) -> Declared:

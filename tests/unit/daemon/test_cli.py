@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +17,14 @@ from scipy.io import wavfile
 from daemon.cli import COMMANDS, LazyGroup, cli
 from daemon.cli.options import Described
 from daemon.cli.score import Summary
+from daemon.cli.sending import value_of
+from daemon.cli.simulate import RATES, whole
 from daemon.cli.topics import was_there
 from daemon.errors import ExitStatus, SettingsError
 from daemon.recorded import recorded_windows
 from models.judgement import Status
+from pipelines.features import FeatureSettings, TooSlow, check
+from pipelines.wire import DEFAULT_LIMITS
 from tests.plant.bundles import write_bundle
 from tests.unit.daemon.loop_bench import judgement, observation, window
 
@@ -98,7 +103,68 @@ def test_simulate_writes_recordings_and_the_truth(fleet: Path) -> None:
 def test_simulate_does_not_write_over_anything(fleet: Path) -> None:
     done = bearingwatch("simulate", fleet)
     assert done.exit_code == ExitStatus.BAD_SETTINGS
-    assert "is not empty" in done.output
+    assert "is no empty folder" in done.output
+    done = bearingwatch("simulate", fleet / "truth.csv")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "is no empty folder" in done.output
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        (("--window-s", 0), "'--window-s': 0.0 is not in the range x>0"),
+        (("--window-s", 1e-9), "windows of two samples or more"),
+        (("--window-s", 0.01), "205 samples, expected"),
+        (("--window-s", 1e9), "samples, at most 450000"),
+        (("--window-s", 21.972), "bytes, at most 900000"),
+        (("--sample-rate-hz", "nan"), "'--sample-rate-hz': nan is no finite number"),
+        (("--sample-rate-hz", 100), "640<=x<=1000000"),
+        (("--cadence-s", 0), "'--cadence-s': 0.0 is not in the range x>0"),
+        (("--cadence-s", 1e9), "start_ns is"),
+    ],
+)
+def test_simulate_writes_nothing_that_could_not_be_judged(
+    tmp_path: Path, told: tuple[str | float, ...], problem: str
+) -> None:
+    out = tmp_path / "fleet"
+    done = bearingwatch("simulate", out, "--machines", 1, "--degrading", 0, *told)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS, done.output
+    assert problem in done.stderr
+    assert not out.exists()
+
+
+def test_the_slowest_simulated_rate_is_that_of_the_features() -> None:
+    settings = FeatureSettings()
+    slow = replace(window(0), samples=np.ones((1, 640), "<i2"))
+    slowest = float(RATES.min or 0)
+    check(replace(slow, sample_rate_hz=slowest), settings)
+    with pytest.raises(TooSlow):
+        check(replace(slow, sample_rate_hz=slowest - 40), settings)
+    assert RATES.max == DEFAULT_LIMITS.max_rate_hz
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = bearingwatch("simulate", tmp_path / "file" / "fleet")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "fleet: cannot be made: Not a directory" in done.stderr
+
+
+def half_made(out: Path) -> None:
+    with whole(out):
+        (out / "half.npz").touch()
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_is_not_whole_is_not_left_behind(tmp_path: Path, there: bool) -> None:
+    out = tmp_path / "fleet"
+    if_there = [out] if there else []
+    for folder in if_there:
+        folder.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        half_made(out)
+    assert list(tmp_path.rglob("*")) == if_there
 
 
 def test_score_writes_one_row_per_window_and_sensor(
@@ -254,6 +320,56 @@ def test_a_declaration_that_does_not_fit_is_named(
     )  # fmt: skip
     assert done.exit_code == ExitStatus.BAD_SETTINGS
     assert problem in done.output
+
+
+def float_options() -> Iterator[click.Parameter]:
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        for param in command.params:
+            if isinstance(param.type, click.types.FloatParamType):
+                yield param
+
+
+@pytest.mark.parametrize("param", list(float_options()), ids=lambda param: param.opts[0])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_no_option_takes_what_is_no_finite_number(param: click.Parameter, value: str) -> None:
+    with pytest.raises(click.BadParameter):
+        param.type.convert(value, param, click.Context(cli))
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        (("--rpm", "inf"), "'--rpm': inf is no finite number"),
+        (("--load", "inf"), "'--load': inf is no finite number"),
+        (("--axes", "a b"), "axis 'a b': expected letters, digits and ._:-; declare other axes"),
+        (("--axes", ""), "axis '': expected letters"),
+        (("--window-s", 100), "450000; declare another window_s (--window-s)"),
+        (("--sample-rate-hz", 2e6, "--window-s", 0.01), "declare another sample_rate_hz (--sample"),
+        (("--full-scale", 1e12), "allowed are 1e-12-1000; declare another scale (--scale), or ful"),
+        (("--start", "1900-01-01T00:00:00Z"), "start must be from 1970-01-01 to 2262-04-11, got"),
+        (("--start", "2300-01-01"), "start must be from 1970-01-01 to 2262-04-11, got"),
+    ],
+)
+def test_produce_refuses_what_no_daemon_would_take_before_it_sends(
+    tmp_path: Path, told: tuple[str | float, ...], problem: str
+) -> None:
+    path = noise(tmp_path / "pump.wav", 5120, 101)
+    full_scale = () if "--full-scale" in told else ("--full-scale", 50)
+    done = bearingwatch(
+        "produce", path, "--unit", "g", *full_scale, *told, "--bootstrap-servers", "127.0.0.1:1"
+    )
+    assert done.exit_code == ExitStatus.BAD_SETTINGS, done.output
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_window_that_cannot_be_sent_is_told_with_its_file() -> None:
+    with pytest.raises(SettingsError, match=r"^pump\.wav: .* at most 900000; declare a shorter"):
+        value_of(
+            replace(window(0), samples=np.zeros((1, 250_000), "<f4")), "pump.wav", as_json=True
+        )
 
 
 @pytest.fixture
