@@ -26,9 +26,10 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from daemon.errors import SettingsError
-from daemon.settings_errors import explain, suggestion
+from daemon.settings_errors import Origin, explain, suggestion, variables_of
 from models.policy import ConfirmationPolicy
 
 if TYPE_CHECKING:
@@ -76,6 +77,14 @@ def _learnt_from(windows: int) -> int:
     return windows
 
 
+def _broker(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    bare = re.fullmatch(r"[^\s:/]+|\[[0-9A-Fa-f:.]+\]", host)
+    if not bare or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65_535:
+        raise ValueError("must be host:port like kafka-1:9092, with a port from 1 to 65535")
+    return value
+
+
 def _address(value: str) -> str:
     if not re.fullmatch(r"https?://\S+", value):
         raise ValueError("must be an address like http://localhost:8086")
@@ -95,6 +104,14 @@ def _split(value: object) -> object:
 
 
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+
+
+Brokers = Annotated[
+    tuple[Annotated[str, AfterValidator(_broker)], ...],
+    NoDecode,
+    BeforeValidator(_split),
+    Field(min_length=1),
+]
 
 
 class Section(BaseModel):
@@ -127,7 +144,7 @@ class JournalSettings(Section):
 class KafkaSettings(Section):
     """The brokers, the topics and the client's limits."""
 
-    bootstrap_servers: Listed = ("localhost:9092",)
+    bootstrap_servers: Brokers = ("localhost:9092",)
     """Brokers to begin with, `host:port`; a list, or separated by commas in the environment."""
     prefix: Name = "bearingwatch"
     """Topics are named `<prefix>.windows`, `.alerts`, `.state`, `.commands`, `.dead-letters`."""
@@ -218,7 +235,7 @@ class CsvSettings(Section):
 class RecordingsSettings(Section):
     """Recordings to read windows from."""
 
-    paths: Annotated[tuple[Path, ...], Field(min_length=1)]
+    paths: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
     """Files and folders: .npz, the IMS and FEMTO layouts, CSV, WAV or Parquet."""
     asset: str | None = None
     """Declared name of the machine; goes before what a file or its name says."""
@@ -437,10 +454,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _chosen_tables_are_there(self) -> Self:
-        kinds = {self.source.kind, self.series.kind, self.journal.kind}
-        for kind in TABLES_OF_KINDS:
-            if kind in kinds and getattr(self, kind) is None:
-                raise ValueError(f"a kind is {kind!r}, so the table [{kind}] is needed")
+        kinds: dict[str, list[str]] = {}
+        for name in ("source", "series", "journal"):
+            kinds.setdefault(getattr(self, name).kind, []).append(f"{name}.kind")
+        for kind, choosing in kinds.items():
+            if kind in TABLES_OF_KINDS and getattr(self, kind) is None:
+                chosen = f"{' and '.join(choosing)} {'are' if len(choosing) > 1 else 'is'} {kind!r}"
+                default = ", which is the default" if kind == SeriesSettings().kind else ""
+                raise ValueError(f"{chosen}{default}, so the table [{kind}] is needed")
         if self.journal.kind == "kafka" and self.source.kind != "kafka":
             raise ValueError(
                 "journal.kind = 'kafka' commits offsets of Kafka, so source.kind must be 'kafka'"
@@ -500,31 +521,58 @@ def load_settings(path: Path | None = None) -> Settings:
     folder = path.resolve().parent if path else Path.cwd()
     _refuse_unknown_variables(os.environ)
     try:
-        return _build(told, folder=folder, named=str(path) if path else "environment")
+        return _build(told, folder=folder, origin=_origin(path, told))
     except SettingsError as error:
         if path is not None:
             raise
         raise SettingsError(f"{error}\nno settings file was named: give -c FILE") from error
 
 
-def load_kafka_settings(path: Path | None = None) -> KafkaSettings:
-    """Read what `topics` and `produce` need; a gateway need not know of stores and tokens."""
+def load_kafka_settings(
+    path: Path | None = None, *, servers: str | None = None, prefix: str | None = None
+) -> KafkaSettings:
+    """Read what `topics` and `produce` need; a gateway need not know of stores and tokens.
+
+    `servers` and `prefix` are options of a command, and go before file and environment.
+    """
     told = _read(path) if path else {}
     kept = {"kafka": told["kafka"]} if "kafka" in told else {}
     try:
-        return KafkaPart(**kept).kafka
+        found = KafkaPart(**kept).kafka
+    except (ValidationError, UnreadableVariable) as error:
+        raise SettingsError(explain(error, KafkaPart, _origin(path, kept))) from error
+    options = {
+        "--bootstrap-servers": ("bootstrap_servers", servers),
+        "--prefix": ("prefix", prefix),
+    }
+    for option, (name, value) in options.items():
+        if value is not None:
+            found = _overridden(found, name, value, option)
+    return found
+
+
+def _overridden(kafka: KafkaSettings, name: str, value: str, option: str) -> KafkaSettings:
+    try:
+        checked = KafkaSettings.model_validate({name: value})
     except ValidationError as error:
-        raise SettingsError(explain(error, KafkaPart, str(path or "environment"))) from error
+        raise SettingsError(
+            explain(error, KafkaSettings, Origin(option, names_all=True))
+        ) from error
+    return kafka.model_copy(update={name: getattr(checked, name)})
 
 
-def _build(told: dict[str, Any], *, folder: Path, named: str) -> Settings:
+def _origin(path: Path | None, told: Mapping[str, Any]) -> Origin:
+    return Origin(str(path or "environment"), told, variables_of(os.environ, PREFIX))
+
+
+def _build(told: dict[str, Any], *, folder: Path, origin: Origin) -> Settings:
     beside = folder / "assets.toml"
     if "assets" not in told and beside.is_file():
         told = {**told, "assets": str(beside)}
     try:
         return Settings(**_anchored(told, folder))
-    except ValidationError as error:
-        raise SettingsError(explain(error, Settings, named)) from error
+    except (ValidationError, UnreadableVariable) as error:
+        raise SettingsError(explain(error, Settings, origin)) from error
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
+from pydantic_settings import SettingsError as UnreadableVariable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,10 +18,61 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-def explain(error: ValidationError, root: type[BaseModel], named: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where settings were told: a file, environment variables over it, or an option."""
+
+    named: str
+    """The file, or the option."""
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """What the file holds."""
+    variables: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    """Names of environment variables, by the place of their setting."""
+    names_all: bool = False
+    """Whether the name alone says which setting it is, as that of an option does."""
+
+    def of(self, place: Sequence[str]) -> str:
+        """Return what told the setting at `place`, or should have."""
+        for end in range(len(place), 0, -1):
+            variable = self.variables.get(tuple(place[:end]))
+            if variable and (end > 1 or not self._holds(place)):
+                return variable
+        below = [name for key, name in self.variables.items() if place and key[0] == place[0]]
+        if len(place) == 1 and below:  # a rule of a whole table, of which variables told a part
+            return ", ".join(([self.named] if self._holds(place) else []) + below)
+        return self.named
+
+    def _holds(self, place: Sequence[str]) -> bool:
+        inner: Any = self.told
+        for part in place:
+            if not isinstance(inner, Mapping) or part not in inner:
+                return False
+            inner = inner[part]
+        return True
+
+
+def variables_of(environment: Mapping[str, str], prefix: str) -> dict[tuple[str, ...], str]:
+    """Return the environment's variables by the place of the setting that each one tells."""
+    ours = [name for name in environment if name.upper().startswith(prefix)]
+    return {tuple(name[len(prefix) :].lower().split("__")): name for name in ours}
+
+
+def explain(
+    error: ValidationError | UnreadableVariable, root: type[BaseModel], origin: Origin
+) -> str:
     """Return one line per mistake, each beginning with where it is."""
-    lines = sorted({_line(detail, root) for detail in error.errors(include_url=False)})
-    return "\n".join(f"{named}: {line}" for line in lines)
+    if isinstance(error, UnreadableVariable):
+        return _unreadable(error, origin)
+    lines = sorted({_line(detail, root, origin) for detail in error.errors(include_url=False)})
+    return "\n".join(lines)
+
+
+def _unreadable(error: UnreadableVariable, origin: Origin) -> str:
+    """Say which variable is no JSON: the library names its field alone."""
+    found = re.search(r'field "(\w+)"', str(error))
+    below = [v for key, v in origin.variables.items() if found and key[0] == found.group(1)]
+    named = ", ".join(below) or origin.named
+    return f"{named}: is no JSON, which a variable of a whole table must be: {error.__cause__}"
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -27,8 +82,12 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(names)}"
 
 
-def _line(detail: ErrorDetails, root: type[BaseModel]) -> str:
+def _line(detail: ErrorDetails, root: type[BaseModel], origin: Origin) -> str:
     place = [str(part) for part in detail["loc"]]
+    return f"{origin.of(place)}: {_mistake(detail, root, [] if origin.names_all else place)}"
+
+
+def _mistake(detail: ErrorDetails, root: type[BaseModel], place: Sequence[str]) -> str:
     where = ".".join(place)
     if detail["type"] == "extra_forbidden":
         section = _section(root, place[:-1])
@@ -37,7 +96,7 @@ def _line(detail: ErrorDetails, root: type[BaseModel]) -> str:
     if detail["type"] == "missing":
         return f"{where}: is required"
     message = detail["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}{_got(detail, place)}" if where else message
+    return (f"{where}: " if where else "") + message + _got(detail, place)
 
 
 def _got(detail: ErrorDetails, place: Sequence[str]) -> str:

@@ -134,6 +134,4 @@ def _simulated(seed: int, machines: int) -> tuple[Iterator[Window], int | None]:
 def _kafka(config: Path | None, servers: str | None, prefix: str | None) -> KafkaSettings:
     from daemon.settings import load_kafka_settings
 
-    settings = load_kafka_settings(config)
-    told = {"bootstrap_servers": servers and tuple(servers.split(",")), "prefix": prefix}
-    return settings.model_copy(update={name: value for name, value in told.items() if value})
+    return load_kafka_settings(config, servers=servers, prefix=prefix)

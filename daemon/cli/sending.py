@@ -145,6 +145,12 @@ class _Sending:
                 f"a window is larger than {self.settings.windows_topic} takes ({error}): "
                 "`bearingwatch topics check -c FILE` says what its max.message.bytes should be"
             ) from error
+        except kafka_errors.InvalidTimestampError as error:
+            # Brokers take no record of more than an hour ahead (message.timestamp.after.max.ms).
+            raise SettingsError(
+                "a window lies in the future, and Kafka refuses its time: let the recording begin"
+                " when it was made (--start), or mend the clock that dated it"
+            ) from error
         except kafka_errors.KafkaError as error:
             servers = ",".join(self.settings.bootstrap_servers)
             raise Unavailable(f"Kafka at {servers} did not confirm a window: {error!r}") from error

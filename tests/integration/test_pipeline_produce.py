@@ -1,11 +1,13 @@
 """`produce` puts recordings where `run` will still find them."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from daemon.cli.sending import send
+from daemon.errors import SettingsError
 from tests.plant.readings import committed
 from tests.plant.site import new_site
 from tests.plant.windows import window
@@ -24,3 +26,12 @@ def test_a_recording_of_long_ago_is_not_old_for_retention(
     sent = committed(site, site.topic_settings().windows_topic)
     assert len(sent) == 3
     assert all(one.timestamp >= began_ms for one in sent)
+
+
+def test_a_recording_in_the_future_is_told_as_that(
+    kafka_server: KafkaServer, influxdb_server: InfluxdbServer, tmp_path: Path
+) -> None:
+    site = new_site(kafka_server, influxdb_server, tmp_path)
+    tomorrow_ns = time.time_ns() + 86_400 * 10**9
+    with pytest.raises(SettingsError, match=r"lies in the future.*--start"):
+        send([replace(window(0), start_ns=tomorrow_ns)], site.topic_settings())

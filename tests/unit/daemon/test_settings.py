@@ -182,6 +182,86 @@ def test_without_a_file_it_says_how_to_name_one() -> None:
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("", "series.kind is 'influxdb', which is the default, so the table [influxdb] is needed"),
+        (
+            OFFLINE.replace("[sqlite]", "[csv]"),
+            "series.kind and journal.kind are 'sqlite', so the table [sqlite] is needed",
+        ),
+    ],
+)
+def test_the_kind_that_needs_a_table_is_named(tmp_path: Path, told: str, expected: str) -> None:
+    assert expected in complaint(tmp_path, told)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("KAFKA__PREFX", "a", "KAFKA__PREFX: kafka.prefx: unknown setting; did you mean 'prefix'?"),
+        ("LOOP__BATCH_WINDOWS", "0", "LOOP__BATCH_WINDOWS: loop.batch_windows: Input should be"),
+        ("KAFKA__BOOTSTRAP_SERVERS", "a", "KAFKA__BOOTSTRAP_SERVERS: kafka.bootstrap_servers.0: "),
+        ("KAFKA", '{"prefx": "a"}', "KAFKA: kafka.prefx: unknown setting"),
+        ("KAFKA", "a:9092", "KAFKA: is no JSON, which a variable of a whole table must be"),
+        ("KAFKA__HEARTBEAT_INTERVAL_MS", "40000", "KAFKA__HEARTBEAT_INTERVAL_MS: kafka: heartbeat"),
+        ("INSTANCE", "a b", "INSTANCE: instance: must be up to 128 letters"),
+    ],
+)
+def test_a_mistake_in_a_variable_names_it_and_not_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(f"BEARINGWATCH_{variable}", value)
+    assert complaint(tmp_path, OFFLINE).startswith(f"BEARINGWATCH_{expected}")
+
+
+def test_a_rule_of_a_table_that_both_told_names_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_KAFKA__HEARTBEAT_INTERVAL_MS", "40000")
+    told = complaint(tmp_path, OFFLINE + "[kafka]\nsession_timeout_ms = 45000\n")
+    assert told.startswith(
+        f"{tmp_path / 'plant.toml'}, BEARINGWATCH_KAFKA__HEARTBEAT_INTERVAL_MS: kafka: "
+    )
+
+
+def test_a_mistake_in_the_file_is_the_files_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_KAFKA", '{"group": "g"}')
+    monkeypatch.setenv("BEARINGWATCH_LOOP__DRAIN_S", "5")
+    told = complaint(tmp_path, OFFLINE + '[kafka]\nprefix = "a b"\n[loop]\nbatch_windows = 0\n')
+    assert [line.partition(": ")[0] for line in told.splitlines()] == [
+        str(tmp_path / "plant.toml")
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    "server",
+    ["localhost", "localhost:", ":9092", "localhost:0", "localhost:99999", "a b:1", "::1:9092",
+     "PLAINTEXT://localhost:9092"],
+)  # fmt: skip
+def test_a_broker_without_host_or_port_is_refused_at_once(tmp_path: Path, server: str) -> None:
+    told = complaint(tmp_path, OFFLINE + f'[kafka]\nbootstrap_servers = ["{server}"]\n')
+    assert (
+        f"must be host:port like kafka-1:9092, with a port from 1 to 65535, got '{server}'" in told
+    )
+    with pytest.raises(SettingsError, match=r"^--bootstrap-servers: must be host:port"):
+        load_kafka_settings(servers=server)
+
+
+def test_options_of_a_command_go_before_file_and_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_KAFKA__BOOTSTRAP_SERVERS", "a:1")
+    path = write(tmp_path, '[kafka]\nprefix = "plant7"\ngroup = "g"\n')
+    settings = load_kafka_settings(path, servers="[::1]:9092, b:65535", prefix="plant8")
+    assert settings.bootstrap_servers == ("[::1]:9092", "b:65535")
+    assert (settings.prefix, settings.group) == ("plant8", "g")
+    with pytest.raises(SettingsError, match=r"^--prefix: must be up to 128 letters"):
+        load_kafka_settings(path, prefix="a b")
+
+
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     told = OFFLINE + "[loop]\nbatch_windows = 0\ndrain = 1\n"
     assert len(complaint(tmp_path, told).splitlines()) == 2
@@ -250,6 +330,16 @@ def test_a_variable_of_a_chosen_store_is_taken(
     monkeypatch.setenv("BEARINGWATCH_SERIES__KIND", "influxdb")
     with pytest.raises(SettingsError, match=r"influxdb\.url: is required"):
         load_settings(write(tmp_path, OFFLINE))
+
+
+def test_recordings_are_separated_by_commas_in_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_SOURCE__KIND", "recordings")
+    monkeypatch.setenv("BEARINGWATCH_RECORDINGS__PATHS", "in/a.wav,/b.wav")
+    recordings = load_settings(write(tmp_path, OFFLINE)).recordings
+    assert recordings is not None
+    assert recordings.paths == (Path("in/a.wav"), Path("/b.wav"))
 
 
 def test_every_path_among_the_settings_is_anchored() -> None:
