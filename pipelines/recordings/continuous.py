@@ -72,7 +72,7 @@ class Signal:
             raise RecordingError(
                 self.path,
                 f"{available} samples are less than one window of {self.declared.window_s:g} s; "
-                "declare a shorter window_s",
+                "declare a shorter window_s (--window-s)",
             )
 
     def _window(self, rows: NDArray[Any], index: int) -> Window:
@@ -104,10 +104,12 @@ def axes_of(path: Path, declared: Declared, names: list[str]) -> tuple[str, ...]
     """Return the axes: declared, else the columns' own names."""
     axes = declared.axes or tuple(valid_name(name) for name in names)
     if len(axes) != len(names):
-        raise RecordingError(path, f"{len(axes)} axes declared for {len(names)} channels")
+        raise RecordingError(path, f"{len(axes)} axes declared (--axes) for {len(names)} channels")
     if len(set(axes)) != len(axes) or len(axes) > 8:
         raise RecordingError(
-            path, f"channels {', '.join(axes)}: up to 8 different ones; declare columns or axes"
+            path,
+            f"channels {', '.join(axes)}: up to 8 different ones; declare columns "
+            "(--columns) or axes (--axes)",
         )
     return axes
 

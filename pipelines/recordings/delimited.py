@@ -15,7 +15,7 @@ from pipelines.recordings.continuous import (
     refuse_time,
     unnamed,
 )
-from pipelines.recordings.recording import Declared, Recording, need_sample_rate, need_unit
+from pipelines.recordings.recording import Declared, Recording, RecordingError, undeclared
 from pipelines.recordings.table import (
     first_lines,
     is_number,
@@ -42,15 +42,20 @@ def open_csv(path: Path, declared: Declared) -> Recording:
     fields = [field.strip().strip('"') for field in lines[0].split(separator)]
     header = not all(is_number(field) for field in fields)
     names = fields if header else unnamed(len(fields))
+    if header:
+        _refuse_a_header_alone(path, lines, separator)
     wanted = chosen(path, declared, names)
     if declared.columns is None and len(names) > 1:
         _refuse_a_ramp(path, names, [line.split(separator) for line in lines[int(header) :]])
+    rate, unit = declared.sample_rate_hz, declared.unit
+    if rate is None or unit is None:
+        raise undeclared(path, declared, "sample_rate_hz", "unit")
     signal = Signal(
         path=path,
         key=key_of(path, declared),
         axes=axes_of(path, declared, wanted),
-        sample_rate_hz=need_sample_rate(path, declared),
-        unit=need_unit(path, declared),
+        sample_rate_hz=rate,
+        unit=unit,
         scale=declared.scale or 1.0,
         declared=declared,
     )
@@ -62,6 +67,21 @@ def open_csv(path: Path, declared: Declared) -> Recording:
         )
 
     return Recording(path, (signal.key,), None, read, declared.start is not None)
+
+
+def _refuse_a_header_alone(path: Path, lines: list[str], separator: str) -> None:
+    """Raise `RecordingError` where nothing, or further words such as units, follow the header."""
+    if len(lines) == 1:
+        raise RecordingError(path, "has a line of headings and no numbers below it")
+    fields = [field.strip().strip('"') for field in lines[1].split(separator)]
+    if any(map(is_number, fields)) or not any(fields):
+        return
+    raise RecordingError(
+        path,
+        f"{lines[1].strip()[:40]!r} is a second line of headings, or of units; remove it, and "
+        "declare unit (--unit)",
+        line=2,
+    )
 
 
 def _refuse_a_ramp(path: Path, names: list[str], rows: list[list[str]]) -> None:

@@ -39,7 +39,9 @@ def open_recording(path: Path, declared: Declared = _NOTHING_DECLARED, **fields:
     if not path.exists():
         raise RecordingError(path, "no such file or folder")
     if declared.full_scale is not None and path.suffix.lower() != ".wav":
-        raise RecordingError(path, "full_scale goes for WAV; declare scale, that of one count")
+        raise RecordingError(
+            path, "full_scale goes for WAV; declare scale (--scale), that of one count"
+        )
     if declared.columns is not None and path.suffix.lower() not in _WITH_COLUMNS:
         raise RecordingError(
             path,
@@ -107,7 +109,9 @@ def _discover(path: Path, declared: Declared) -> Iterator[Recording]:
     found = [child for child in sorted(path.iterdir()) if _is_recording(child, declared)]
     if not found:
         raise RecordingError(
-            path, "holds no recording; text files count once sample_rate_hz and unit are declared"
+            path,
+            "holds no recording; text files count once sample_rate_hz and unit are declared "
+            "(--sample-rate-hz, --unit)",
         )
     yield from (open_recording(child, declared) for child in found)
 

@@ -176,13 +176,29 @@ def _starts(
     """Return the start of each snapshot in ns."""
     absolute = "t_unix" in arrays
     times = arrays["t_unix" if absolute else "t_s"]
-    if times.shape != (snapshots,) or not (np.diff(times) > 0).all():
-        raise RecordingError(path, f"expected {snapshots} increasing times, one a snapshot")
+    _check_times(path, "t_unix" if absolute else "t_s", times, snapshots)
     first = nanoseconds(DEFAULT_START)
     if absolute:
         first = round(float(times[0]) * 1e6) * 1000
     first = first if declared.start_ns is None else declared.start_ns
     return [first + round(float(t - times[0]) * 1e6) * 1000 for t in times]
+
+
+def _check_times(path: Path, name: str, times: NDArray[Any], snapshots: int) -> None:
+    if times.shape != (snapshots,):
+        raise RecordingError(
+            path, f"{name} has the shape {times.shape}, expected {snapshots} times, one a snapshot"
+        )
+    if times.dtype.kind not in "iuf" or not np.isfinite(times).all():
+        raise RecordingError(path, f"{name} holds what is no time; expected seconds")
+    falls = np.flatnonzero(np.diff(times.astype(np.float64)) <= 0)
+    if falls.size:
+        at = int(falls[0])
+        raise RecordingError(
+            path,
+            f"{name} does not grow: snapshot {at + 1} is at {times[at + 1]:g} s, the one before at "
+            f"{times[at]:g} s; sort the snapshots by time",
+        )
 
 
 def _windows(

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.recordings.continuous import Signal, axes_of, chosen, key_of
+from pipelines.recordings.continuous import Signal, axes_of, chosen, key_of, refuse_time
 from pipelines.recordings.recording import (
     Declared,
     Recording,
     RecordingError,
-    need_sample_rate,
-    need_unit,
+    undeclared,
 )
 
 if TYPE_CHECKING:
@@ -27,14 +26,17 @@ if TYPE_CHECKING:
 def open_parquet(path: Path, declared: Declared) -> Recording:
     """Open a Parquet file; rate and unit must be declared."""
     with _parquet_file(path) as file:
-        names, rows = list(file.schema_arrow.names), int(file.metadata.num_rows)
-    wanted = chosen(path, declared, names)
+        schema, rows = file.schema_arrow, int(file.metadata.num_rows)
+    wanted = _numeric(path, declared, schema)
+    rate, unit = declared.sample_rate_hz, declared.unit
+    if rate is None or unit is None:
+        raise undeclared(path, declared, "sample_rate_hz", "unit")
     signal = Signal(
         path=path,
         key=key_of(path, declared),
         axes=axes_of(path, declared, wanted),
-        sample_rate_hz=need_sample_rate(path, declared),
-        unit=need_unit(path, declared),
+        sample_rate_hz=rate,
+        unit=unit,
         scale=declared.scale or 1.0,
         declared=declared,
     )
@@ -43,6 +45,34 @@ def open_parquet(path: Path, declared: Declared) -> Recording:
         return signal.cut(_blocks(path, wanted, signal.rows))
 
     return Recording(path, (signal.key,), rows // signal.rows, read, declared.start is not None)
+
+
+def _numeric(path: Path, declared: Declared, schema: Any) -> list[str]:
+    """Return the columns to read; a time or another thing that is no number is refused by name."""
+    from pyarrow import types
+
+    kinds = dict(zip(schema.names, schema.types, strict=True))
+    channels = [name for name in schema.names if _is_number(kinds[name])]
+    if declared.columns is None:
+        for name in schema.names:
+            if types.is_temporal(kinds[name]):
+                refuse_time(path, channels, name)
+    wanted = chosen(path, declared, list(schema.names))
+    for name in wanted:
+        if not _is_number(kinds[name]):
+            others = ",".join(channels) or "NAME,..."
+            raise RecordingError(
+                path,
+                f"column {name!r} is {kinds[name]}, which is no number; declare columns "
+                f"(--columns {others})",
+            )
+    return wanted
+
+
+def _is_number(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_integer(kind) or types.is_floating(kind))
 
 
 def _parquet_file(path: Path) -> Any:
@@ -71,8 +101,6 @@ def _blocks(path: Path, columns: list[str], rows: int) -> Iterator[NDArray[Any]]
 def _stored(path: Path, block: NDArray[Any], first: int) -> NDArray[Any]:
     if block.dtype in (np.int16, np.int32):
         return block
-    if block.dtype.kind not in "iuf":
-        raise RecordingError(path, f"columns are {block.dtype}, expected numbers; declare columns")
     if not np.isfinite(block).all():
         row = first + int(np.argmin(np.isfinite(block).all(axis=1)))
         raise RecordingError(path, f"row {row} holds no finite number")

@@ -34,6 +34,17 @@ _ANOTHER: Final = {
 }
 """What to declare, by the reason of a refusal or by the first word of its detail."""
 
+_NEEDED: Final = {
+    "sample_rate_hz": ("its sample rate", "sample_rate_hz (--sample-rate-hz HZ)"),
+    "unit": ("its unit", "unit (--unit g, m/s2, mm/s or V)"),
+    "scale": (
+        "what its integers are worth",
+        "scale (--scale), the physical value of one count, or full_scale (--full-scale), that of "
+        "the largest",
+    ),
+}
+"""What a file does not say, and how it is declared."""
+
 
 class RecordingError(ValueError):
     """A file that cannot be read as a recording: which, where in it, and what to do."""
@@ -148,17 +159,11 @@ def valid_name(text: str) -> str:
     return re.sub(r"[^\w.:\-]+", "-", text).strip("-")[:64] or "recording"
 
 
-def need_unit(path: Path, declared: Declared) -> str:
-    """Return the declared unit; a file's numbers do not tell."""
-    if declared.unit is None:
-        raise RecordingError(
-            path, "the file does not say its unit; declare unit (g, m/s2, mm/s or V)"
-        )
-    return declared.unit
-
-
-def need_sample_rate(path: Path, declared: Declared) -> float:
-    """Return the declared sample rate in Hz."""
-    if declared.sample_rate_hz is None:
-        raise RecordingError(path, "the file does not say its sample rate; declare sample_rate_hz")
-    return declared.sample_rate_hz
+def undeclared(path: Path, declared: Declared, *names: str) -> RecordingError:
+    """Return an error with all of `names` that are not declared: the file cannot tell them."""
+    missing = [_NEEDED[name] for name in names if getattr(declared, name) is None]
+    return RecordingError(
+        path,
+        f"the file does not say {' and '.join(what for what, _ in missing)}; "
+        f"declare {' and '.join(how for _, how in missing)}",
+    )

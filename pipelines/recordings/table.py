@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _SEPARATORS: Final = ("\t", ";", ",")
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?$")
 _WHOLE_PART: Final = re.compile(r"[+-]?\d+$")
+_BESIDE: Final = ", and save it with semicolons or tabulators between columns first"
 _NO_COUNT: Final = re.compile(r"-0,|[+-]?\d+,0\d")
 
 
@@ -42,28 +44,50 @@ def read_table(path: Path, *, columns: int, separator: str | None = None) -> NDA
 def read_blocks(
     path: Path, *, separator: str, header: bool, columns: list[int], rows: int
 ) -> Iterator[NDArray[Any]]:
-    """Yield blocks of up to `rows` rows, shape (rows, columns), float32, in the order asked for."""
+    """Yield blocks of up to `rows` rows, shape (rows, columns), float32, in the order asked for.
+
+    Raises `RecordingError` for a blank line too, unless nothing but blank ones follow: the rows
+    below it would be taken for earlier ones.
+    """
     width = len(first_line(path).split(separator))
     # Other columns are read too, as text, so that a line of another width is noticed.
     kinds = {column: np.float32 if column in columns else str for column in range(width)}
     try:
         with pd.read_csv(
             path, sep=separator, header=None, skiprows=int(header), dtype=kinds, chunksize=rows,
+            skip_blank_lines=False, skipinitialspace=True,
         ) as chunks:  # fmt: skip
             for chunk in chunks:
                 block = chunk.iloc[:, columns].to_numpy(np.float32)
-                if chunk.shape[1] != width or not np.isfinite(block).all():
-                    raise broken_line(path, separator, width, header=header, columns=columns)
-                yield block
+                if chunk.shape[1] == width and np.isfinite(block).all():
+                    yield block
+                    continue
+                error = first_broken(path, separator, width, header=header, columns=columns)
+                if error is not None:
+                    raise error
+                yield _without_blank_end(path, block)
     except RecordingError:
         raise
     except (OSError, ValueError) as error:
         raise broken_line(path, separator, width, error, header=header, columns=columns) from error
 
 
+def _without_blank_end(path: Path, block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the rows before the blank lines that end a file."""
+    rows = np.flatnonzero(~np.isnan(block).all(axis=1))
+    kept = block[: rows[-1] + 1] if rows.size else block[:0]
+    if not np.isfinite(kept).all():
+        raise RecordingError(path, "a number is too large for a 32 bit float")
+    return kept
+
+
 def first_line(path: Path) -> str:
     """Return the first line; raises `RecordingError` for an empty file."""
     try:
+        with path.open("rb") as file:
+            head = file.read(64)
+        if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or b"\0" in head:
+            raise RecordingError(path, "is UTF-16, or no text at all; save it as UTF-8", line=1)
         with path.open(encoding="utf-8-sig", errors="replace") as lines:
             line = lines.readline().strip("\r\n")
     except OSError as error:
@@ -96,8 +120,8 @@ def refuse_decimal_commas(path: Path, lines: list[str], separator: str) -> None:
         if found:
             raise RecordingError(
                 path,
-                f"{line.strip()[:40]!r} has decimal commas; write decimal points (0.0125), and "
-                "semicolons or tabulators between columns",
+                f"{line.strip()[:40]!r} has decimal commas; write decimal points, 0.0125 for "
+                f"0,0125{_BESIDE if separator == ',' and not bare else ''}",
                 line=number,
             )
 
@@ -134,17 +158,35 @@ def broken_line(
     header: bool = False,
     columns: list[int] | None = None,
 ) -> RecordingError:
+    """Return what to raise for a file that could not be read."""
+    found = first_broken(path, separator, width, header=header, columns=columns)
+    return found or RecordingError(path, f"cannot be read as numbers: {cause}")
+
+
+def first_broken(
+    path: Path, separator: str, width: int, *, header: bool, columns: list[int] | None
+) -> RecordingError | None:
     """Look for the first line that is to blame; slow, and only done once something is wrong."""
+    blank = 0
     with path.open(encoding="utf-8-sig", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
-            fields = line.strip("\r\n").split(separator)
-            if not line.strip() or (header and number == 1):
+            if header and number == 1:
                 continue
-            problem = _problem(fields, width, columns or list(range(width)))
-            if problem:
-                return RecordingError(path, f"{problem}; repair the line or copy the file again",
-                                      line=number)  # fmt: skip
-    return RecordingError(path, f"cannot be read as numbers: {cause}")
+            if not line.strip():
+                blank = blank or number
+            elif blank:
+                return RecordingError(
+                    path, "is blank, with numbers below it; remove the line, or fill in what is "
+                    "missing", line=blank,
+                )  # fmt: skip
+            else:
+                fields = line.strip("\r\n").split(separator)
+                problem = _problem(fields, width, columns or list(range(width)))
+                if problem:
+                    return RecordingError(
+                        path, f"{problem}; repair the line or copy the file again", line=number
+                    )
+    return None
 
 
 def _problem(fields: list[str], width: int, columns: list[int]) -> str | None:

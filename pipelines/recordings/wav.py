@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from scipy.io import wavfile
 
 from pipelines.recordings.continuous import Signal, axes_of, key_of, unnamed
-from pipelines.recordings.recording import Declared, Recording, RecordingError, need_unit
+from pipelines.recordings.recording import Declared, Recording, RecordingError, undeclared
+from pipelines.recordings.riff import check_whole
 from pipelines.window import DTYPES
 
 if TYPE_CHECKING:
@@ -24,13 +26,16 @@ if TYPE_CHECKING:
 def open_wav(path: Path, declared: Declared) -> Recording:
     """Open a WAV file; 16, 24 and 32 bit integers and 32 bit floats keep their type."""
     rate, samples = _read(path)
+    scale = _scale(declared, samples)
+    if declared.unit is None or scale is None:
+        raise undeclared(path, declared, "unit", *(["scale"] if scale is None else []))
     signal = Signal(
         path=path,
         key=key_of(path, declared),
         axes=axes_of(path, declared, unnamed(samples.shape[1])),
         sample_rate_hz=declared.sample_rate_hz or float(rate),
-        unit=need_unit(path, declared),
-        scale=_scale(path, declared, samples),
+        unit=declared.unit,
+        scale=scale,
         declared=declared,
     )
 
@@ -48,8 +53,11 @@ def _read(path: Path) -> tuple[int, NDArray[Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", wavfile.WavFileWarning)  # unknown chunks are no concern
         try:
+            check_whole(path)
             rate, samples = _mapped(path)
-        except (OSError, ValueError, EOFError) as error:
+        except RecordingError:
+            raise
+        except (OSError, ValueError, EOFError, struct.error) as error:
             raise RecordingError(path, f"cannot be read as WAV: {error}") from error
     if samples.dtype.str[1:] not in DTYPES:
         raise RecordingError(
@@ -65,15 +73,10 @@ def _mapped(path: Path) -> tuple[int, NDArray[Any]]:
         return wavfile.read(path)
 
 
-def _scale(path: Path, declared: Declared, samples: NDArray[Any]) -> float:
+def _scale(declared: Declared, samples: NDArray[Any]) -> float | None:
+    """Return the worth of a count; None where it is needed and not declared."""
     integers = samples.dtype.kind == "i"
     if declared.full_scale is not None:
         # SciPy widens 24 bits to the upper ones of 32, so the type alone tells the largest count.
         return declared.full_scale / (2.0 ** (8 * samples.dtype.itemsize - 1) if integers else 1.0)
-    if declared.scale is None and integers:
-        raise RecordingError(
-            path,
-            "integer samples; declare scale, the physical value of one count, or full_scale, that "
-            "of the largest",
-        )
-    return declared.scale or 1.0
+    return declared.scale or (None if integers else 1.0)

@@ -645,7 +645,7 @@ def test_train_says_that_a_recording_lacks_a_unit(tmp_path: Path) -> None:
     noise(tmp_path / "pump.wav", 2560, 1)
     done = bearingwatch("train", tmp_path, "--out", tmp_path / "b", "--healthy-windows", 5)
     assert done.exit_code == ExitStatus.BAD_SETTINGS
-    assert "pump.wav: the file does not say its unit; declare unit" in done.output
+    assert "pump.wav: the file does not say its unit and what its integers are worth" in done.output
 
 
 # ---- run --------------------------------------------------------------------------------------

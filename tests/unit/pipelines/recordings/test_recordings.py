@@ -1,6 +1,8 @@
 """What holds for every reader, the layouts' own rules, and what a broken file is told."""
 
 import itertools
+import struct
+import wave
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -369,6 +371,13 @@ def test_a_unit_is_never_guessed(tmp_path: Path, kind: str) -> None:
         open_recording(KINDS[kind](tmp_path), sample_rate_hz=RATE)
 
 
+def test_all_that_is_to_be_declared_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"\(--sample-rate-hz HZ\) and unit \(--unit g, "):
+        open_recording(make_csv(tmp_path))
+    with pytest.raises(RecordingError, match=r"its unit and what .* full_scale \(--full-scale\)"):
+        open_recording(make_wav(tmp_path))
+
+
 def test_the_worth_of_a_wav_count_is_never_guessed(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="declare scale"):
         open_recording(make_wav(tmp_path), unit="g")
@@ -387,6 +396,55 @@ def test_a_broken_csv_line_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(RecordingError, match=r"pump 7__drive end\.csv, line 42: ") as caught:
         list(open_recording(path, DECLARED))
     assert caught.value.line == 42
+
+
+@pytest.mark.parametrize("text", ["", "   "])
+def test_a_blank_line_would_shift_the_times_below_it(tmp_path: Path, text: str) -> None:
+    path = make_csv(tmp_path)
+    spoil(path, 42, text)
+    with pytest.raises(RecordingError, match=r"end\.csv, line 42: is blank, with numbers below"):
+        list(open_recording(path, DECLARED))
+
+
+@pytest.mark.parametrize("end", ["\n", "\n\n\r\n", "  \n\n"])
+@pytest.mark.parametrize("make", [make_csv, make_bare_csv])
+def test_blank_lines_at_the_end_are_no_rows(
+    tmp_path: Path, make: Callable[[Path], Path], end: str
+) -> None:
+    path = make(tmp_path)
+    whole = [window.samples.tobytes() for window in open_recording(path, DECLARED, window_s=0.05)]
+    path.write_text(path.read_text() + end)
+    again = [window.samples.tobytes() for window in open_recording(path, DECLARED, window_s=0.05)]
+    assert again == whole
+    assert len(whole) == 5
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_a_number_beyond_32_bits_is_refused(tmp_path: Path) -> None:
+    path = make_csv(tmp_path)
+    spoil(path, 42, "1,1e39")
+    with pytest.raises(RecordingError, match="too large for a 32 bit float"):
+        list(open_recording(path, DECLARED))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Ax;Ay\n", "has a line of headings and no numbers below it"),
+        ("Ax;Ay\n[g];[g]\n1;2\n", r"line 2: '\[g\];\[g\]' is a second line of headings, or of un"),
+        ("\ufeffAx;Ay\n1;2\n".encode("utf-16-le"), "line 1: is UTF-16, or no text at all; save"),
+        ("Ax;Ay\n1;2\n".encode("utf-16-be"), "line 1: is UTF-16, or no text at all; save"),
+        ("0,5;1,5\n", r"decimal commas; write decimal points, 0\.0125 for 0,0125$"),
+        ("0,5\n-0,5\n", r"for 0,0125, and save it with semicolons"),
+    ],
+)
+def test_what_other_programs_save_is_told_apart(
+    tmp_path: Path, text: str | bytes, problem: str
+) -> None:
+    path = tmp_path / "motor.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(RecordingError, match=problem):
+        open_recording(path, DECLARED)
 
 
 @pytest.mark.parametrize("text", ["0\t0\t0", "0\t0\t0\tx", "\x00\x01"])
@@ -426,6 +484,97 @@ def test_bytes_of_another_kind_are_refused(tmp_path: Path, name: str) -> None:
         open_recording(path, DECLARED, scale=1.0)
 
 
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "the file is empty, no WAV file"),
+        (b"ID3 mp3 and so on", "not a WAV file: it begins with 'ID3 ', not RIFF"),
+        (b"RIFF\x04\0\0\0WAVE", "a WAV file without samples"),
+        (b"RIFF\x04\0\0\0WAVEfmt \x10\0\0\0", "cannot be read as WAV"),
+    ],
+)
+def test_what_is_no_wav_file_is_told(tmp_path: Path, data: bytes, problem: str) -> None:
+    path = tmp_path / "fan.wav"
+    path.write_bytes(data)
+    with pytest.raises(RecordingError, match=problem):
+        open_recording(path, DECLARED, scale=1.0)
+
+
+def make_24_bit_wav(folder: Path) -> Path:
+    path = folder / "fan.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((2, 3, int(RATE), 250, "NONE", "not compressed"))
+        file.writeframes(bytes(250 * 6))
+    return path
+
+
+@pytest.mark.parametrize(("make", "frame"), [(make_wav, 4), (make_24_bit_wav, 6)])
+def test_a_wav_file_cut_short_is_refused(
+    tmp_path: Path, make: Callable[[Path], Path], frame: int
+) -> None:
+    path = make(tmp_path)
+    assert open_recording(path, DECLARED, scale=1.0).length == 2
+    path.write_bytes(path.read_bytes()[: -130 * frame])
+    with pytest.raises(RecordingError, match="tells of 250 samples, 120 are here; copy it again"):
+        open_recording(path, DECLARED, scale=1.0)
+
+
+@pytest.mark.parametrize("head", [b"RIFF", b"RF64"])
+def test_a_wav_file_of_a_stream_or_beyond_4_gib_is_read(tmp_path: Path, head: bytes) -> None:
+    path = make_wav(tmp_path)
+    data = path.read_bytes()
+    at = data.index(b"data")
+    samples = data[at + 8 :]
+    longer = b"ds64" + struct.pack("<IQQQI", 28, len(data) + 36, len(samples), 250, 0)
+    more = longer if head == b"RF64" else b""
+    unknown = b"\xff\xff\xff\xff"
+    path.write_bytes(head + unknown + b"WAVE" + more + data[12:at] + b"data" + unknown + samples)
+    recording = open_recording(path, DECLARED, scale=1.0)
+    assert sum(1 for _ in recording) == 2
+    path.write_bytes(path.read_bytes()[:-100])
+    cut = open_recording(path, DECLARED, scale=1.0) if head == b"RIFF" else None
+    assert cut is None or cut.length == 2
+
+
+def test_a_parquet_column_that_is_no_number_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "gear.parquet"
+    times = np.arange(250).astype("datetime64[ns]")
+    text = ["note"] * 250
+    pq.write_table(pa.table({"ts": times, "Ax": noise(250, 1)[:, 0], "note": text}), path)
+    with pytest.raises(RecordingError, match=r"'ts' looks like a time .* \(--columns Ax\)"):
+        open_recording(path, DECLARED)
+    problem = r"column 'note' is string, which is no number; declare columns \(--columns Ax\)"
+    with pytest.raises(RecordingError, match=problem):
+        open_recording(path, DECLARED, columns=("Ax", "note"))
+    with pytest.raises(RecordingError, match=r"column 'ts' is timestamp\[ns\], which is no number"):
+        open_recording(path, DECLARED, columns=("ts",))
+    assert len(list(open_recording(path, DECLARED, columns=("Ax",)))) == 2
+
+
+def test_integers_beside_floats_are_read_from_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "gear.parquet"
+    rows = noise(250, 1)[:, 0]
+    pq.write_table(pa.table({"x": rows, "y": rows.astype("<f8")}), path)
+    window = next(iter(open_recording(path, DECLARED)))
+    np.testing.assert_array_equal(window.samples[0], window.samples[1])
+
+
+@pytest.mark.parametrize(
+    "t_unix",
+    [np.array([-60.0, 0.0]), np.array([9_223_372_000.0, 9_223_372_060.0])],
+    ids=["before 1970", "after 2262"],
+)
+def test_times_that_no_window_can_have_are_refused(
+    tmp_path: Path, t_unix: NDArray[np.float64]
+) -> None:
+    path = make_ims_npz(tmp_path)
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    np.savez_compressed(path, **arrays | {"t_unix": t_unix})  # type: ignore[arg-type]
+    with pytest.raises(RecordingError, match=r"start_ns is .* times go from 1970-01-01 to 2262"):
+        list(open_recording(path))
+
+
 def test_an_archive_cut_short_is_refused(tmp_path: Path) -> None:
     path = make_femto_npz(tmp_path)
     path.write_bytes(path.read_bytes()[:-200])
@@ -448,8 +597,10 @@ def test_an_archive_damaged_inside_is_refused_while_reading(tmp_path: Path) -> N
         ({"scale_g": None}, "unknown .npz layout"),
         ({"x": np.zeros((3, 40))}, "x is float64"),
         ({"x": None}, "unknown .npz layout with .* known are"),
-        ({"t_s": np.array([0.0, 10.0])}, "3 increasing times"),
-        ({"t_s": np.array([0.0, 10.0, 5.0])}, "3 increasing times"),
+        ({"t_s": np.array([0.0, 10.0])}, r"t_s has the shape \(2,\), expected 3 times"),
+        ({"t_s": np.array([0.0, 10.0, 5.0])}, "snapshot 2 is at 5 s, the one before at 10 s"),
+        ({"t_s": np.array([0.0, 10.0, np.inf])}, "t_s holds what is no time"),
+        ({"t_s": np.array(["a", "b", "c"])}, "t_s holds what is no time"),
         ({"channels": np.array(["horizontal"])}, "1 axes for 2 channels"),
     ],
 )
@@ -473,7 +624,17 @@ def test_a_signal_under_one_window_says_what_to_declare(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"unit": "ips"}, {"sample_rate": 1.0}, {"window_s": -1.0}, {"scale": float("inf")}]
+    "fields",
+    [
+        {"unit": "ips"},
+        {"sample_rate": 1.0},
+        {"window_s": -1.0},
+        {"scale": float("inf")},
+        {"rpm": float("nan")},
+        {"load": float("inf")},
+        {"start": datetime(1969, 12, 31, 23, 59, tzinfo=UTC)},
+        {"start": datetime(2300, 1, 1, tzinfo=UTC)},
+    ],
 )
 def test_a_wrong_declaration_is_refused(tmp_path: Path, fields: dict[str, Any]) -> None:
     name = next(iter(fields))
