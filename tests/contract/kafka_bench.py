@@ -24,8 +24,12 @@ def with_topics(bootstrap: str, partitions: int = 2, **changes: Any) -> KafkaSet
     return settings
 
 
-def produce(settings: KafkaSettings, partition: int, values: Iterable[bytes]) -> None:
-    producer = KafkaProducer(bootstrap_servers=list(settings.bootstrap_servers))
+def produce(
+    settings: KafkaSettings, partition: int, values: Iterable[bytes], codec: str | None = None
+) -> None:
+    producer = KafkaProducer(
+        bootstrap_servers=list(settings.bootstrap_servers), compression_type=codec
+    )
     for value in values:
         producer.send(settings.windows_topic, value, key=b"pump", partition=partition)
     producer.flush()

@@ -56,6 +56,18 @@ def test_starts_that_fail_leave_no_threads_behind() -> None:
     assert threading.active_count() <= before
 
 
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+def test_whatever_a_gateway_compresses_with_is_read(kafka_server: KafkaServer, codec: str) -> None:
+    settings = with_topics(kafka_server.bootstrap, partitions=1)
+    values = [bytes([number]) * 2_000 for number in range(20)]
+    produce(settings, 0, values, codec)
+    with started(settings) as source:
+        poll_until(source, lambda seen: assigned_in(seen) == {0})
+        source.seek(0, 0)
+        polled = poll_until(source, lambda seen: len(records_of(seen)) == 20)
+        assert [record.value for record in records_of(polled)] == values
+
+
 def test_a_gap_in_the_log_is_counted_and_leapt_over(kafka_server: KafkaServer) -> None:
     settings = with_topics(kafka_server.bootstrap, partitions=1)
     produce(settings, 0, [b"value"] * 10)
