@@ -10,9 +10,10 @@ standard deviations of the sensor's own bands, so the unit means the same on any
   fault and is therefore wide.
 * The *adaptive* chart is an exponentially weighted mean and variance (West 1979) that stands still
   while anything exceeds. It follows wear-in and is tighter.
-* The *high* chart is an adaptive one on the level of the high bands, where impacts ring. The loss
-  counts what is above the baseline; a bearing that has worn in far below its own must climb back
-  before the loss says anything, and this chart sees it leave the place where it has settled.
+* The *high* chart is an adaptive one on how far the high bands, where impacts ring, stand out of
+  the spectrum. The loss counts what is above the baseline; a bearing that has worn in far below
+  its own must climb back before the loss says anything, and this chart sees it leave the place
+  where it has settled. What lifts all bands alike moves it not at all.
 * The *line* chart takes the largest standardised rise of a fault line.
 
 All functions work in place on rows of `models.state.HOT`, one window a row. Only elementwise
@@ -120,8 +121,8 @@ def read(
     """Return where each row's window stands against its limits; changes nothing.
 
     `louder` and `quieter` are what is charted of the two parts of the loss, `line` is the largest
-    line departure in standard deviations, `high` the level of the high bands over the baseline's
-    in decades (both NaN where not known); all (rows,).
+    line departure in standard deviations, `high` by how many decades the
+    high bands stand out more than in the baseline (both NaN where not known); all (rows,).
     """
     wide = np.where(rows["flags"] & PROVISIONAL, policy.provisional_widening, 1.0)
     location, scale = _anchor(rows, policy, prior)

@@ -61,7 +61,7 @@ class Incident:
     provisional: bool
     bundle: str
     high_db: float = 0.0
-    """Rise of the high bands over where they had settled, where their chart is over its limit."""
+    """By how much the high bands stand out more than usual, where their chart is over its limit."""
 
 
 def alert_id(key: SensorKey, first_ns: int) -> str:
@@ -150,7 +150,9 @@ def _sentence(
     if incident.threshold:
         parts.append(f"loss {incident.loss:.3g} against a limit of {incident.threshold:.3g}")
     if incident.high_db:
-        parts.append(f"high frequencies {incident.high_db:.1f} dB above where they had settled")
+        parts.append(
+            f"high frequencies stand out by {incident.high_db:.1f} dB more than they had settled at"
+        )
     if bands:
         named = ", ".join(_band_text(band) for band in bands)
         parts.append(f"louder most at {named}")

@@ -27,14 +27,17 @@ SPEED_MEMORY: Final = 0.05
 """Weight of a window's speed in the sensor's usual speed."""
 
 
-def standing(level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:
+def standing(rows: Rows, level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:
     """Return which machines stand; `level` is log10 of RMS over baseline (NaN before there is one).
 
-    `rpm` is NaN where nothing measures it. Where there is a baseline, energy has the last word: a
-    broken tachometer reads 0 on a running machine and must not switch its sensors off.
+    `rpm` is NaN where nothing measures it; its sign is a direction. Where there is a baseline,
+    energy has the last word: a broken tachometer reads 0 on a running machine and must not switch
+    its sensors off. Where there is none, a tachometer that has never seen the shaft turn is
+    believed for `standing_windows`: the sensor must not stay uncommissioned for it.
     """
     silent = level < np.log10(policy.stop_ratio)
-    stopped: Bools = silent | (np.isnan(level) & (rpm < TURNING_RPM))
+    believed = (rows["rpm"] > 0) | (rows["index"] <= policy.standing_windows)
+    stopped: Bools = silent | (np.isnan(level) & (np.abs(rpm) < TURNING_RPM) & believed)
     return stopped
 
 
@@ -44,7 +47,7 @@ def hold(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePolicy
     What is held for `hold_windows` in a row, or is over `hold_level` times the baseline, is
     released, and the new speed is then the usual one.
     """
-    usual = rows["rpm"]
+    rpm, usual = np.abs(rpm), rows["rpm"]
     off = np.abs(rpm - usual) > policy.speed_change * usual
     moved = live & (usual > 0) & off
     loud = level >= np.log10(policy.hold_level)

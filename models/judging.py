@@ -232,7 +232,7 @@ class Judge:
         level = np.where(commissioned, batch.scores.level[current.positions], np.nan)
         faulty = active & current.faulty
         live = active & ~faulty & ~current.odd
-        stopped = live & gates.standing(level, current.rpm, self._settings.gates)
+        stopped = live & gates.standing(current.rows, level, current.rpm, self._settings.gates)
         stopped &= ~self._over_declared(current, stopped)
         live &= ~stopped
         held = gates.hold(current.rows, live, level, current.rpm, self._settings.gates)
@@ -282,6 +282,7 @@ class Judge:
         level = batch.scores.level[current.positions][chosen]
         severe = self._severe(rows, level, seen)
         over = self._over(current, chosen, seen, severe, reading)
+        over = replace(over, limit=over.limit | (seen & self._loud(level)))
         change[chosen] = zones.step(
             rows, current.start_ns[chosen], over, self._settings.confirmation
         )
@@ -304,8 +305,16 @@ class Judge:
         above = charts.follow_level(rows, level, seen, policy.level_memory)
         jumped = (level >= np.log10(policy.jump_level)) & (above >= np.log10(policy.jump_ratio))
         stays = (rows["zone"] == zones.ALARM) & (level >= np.log10(policy.release_level))
-        severe: Bools = seen & ((level >= np.log10(policy.level_ratio)) | jumped | stays)
+        severe: Bools = seen & (self._loud(level) | jumped | stays)
         return severe
+
+    def _loud(self, level: Floats) -> Bools:
+        """Say which levels no machine runs in to: a limit like a declared one.
+
+        What grows slowly in all bands alike is the process to the charts, and they may learn it.
+        """
+        loud: Bools = level >= np.log10(self._settings.severity.level_ratio)
+        return loud
 
     def _over(
         self,

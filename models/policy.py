@@ -45,8 +45,9 @@ class ChartPolicy:
 
     loss_unit: float = 2.0
     """The loss at which all bands are 1.4 robust standard deviations too loud; see `charted`."""
-    gain_allowance: float = 0.15
-    """A common rise of all bands up to this (decades of power; 19 % of RMS) is load, not damage."""
+    gain_allowance: float = 0.5
+    """A common rise of all bands up to this (decades of power; 78 % of RMS) is load, a restart or a
+    rough spell of the process, not damage: a defect lifts some bands more than others."""
     anchored_sigmas: float = 7.0
     adaptive_sigmas: float = 4.0
     high_sigmas: float = 4.0
@@ -62,7 +63,7 @@ class ChartPolicy:
     scale_floor: float = 0.037
     """No chart is tighter than this: about the chance spread of a healthy loss."""
     high_prior_scale: float = 0.1
-    """Spread of the high bands' level (decades of RMS) before a sensor has shown its own."""
+    """Spread of what is charted of the high bands before a sensor has shown its own."""
     high_scale_floor: float = 0.03
     line_scale_floor: float = 0.1
     line_minimum: float = 0.6
@@ -119,6 +120,8 @@ class GatePolicy:
     hold_windows: int = 10
     hold_level: float = 2.0
     """RMS ratio from which a held window is judged all the same."""
+    standing_windows: int = 200
+    """So many windows a tachometer that never read a turn is believed without a baseline."""
     odd_windows: int = 5
     """So many windows in a row with other axes, unit or rate are a change; fewer are strays."""
 

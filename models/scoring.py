@@ -121,8 +121,9 @@ def _score_alike(
     centres = together([baseline.centre for baseline in baselines]).astype(np.float64)
     positions = np.array([task.position for task in tasks])
     log_bands = together([task.observation.log_bands for task in tasks])
-    scores.high[positions] = _high(log_bands[..., bands.high], centres[:, :, bands.high])
-    log_bands -= gain(log_bands, centres, policy, bands.spectral)
+    common = common_rise(log_bands, centres, bands.spectral)
+    scores.high[positions] = _high(log_bands[..., bands.high], centres[:, :, bands.high], common)
+    log_bands -= gain(common, policy, bands.spectral, log_bands.shape[3])
     found = _reconstruct(engine, log_bands, baselines)
     scores.loss[positions] = round_significant(found.louder.max(axis=1))
     scores.quieter[positions] = round_significant(found.quieter.max(axis=1))
@@ -153,7 +154,8 @@ def losses_of(
     log_bands = examples.log_bands()
     count = len(log_bands)
     centres = np.tile(baseline.centre.astype(np.float64), (count, 1, 1))
-    log_bands -= gain(log_bands, centres, policy, bands.spectral)
+    common = common_rise(log_bands, centres, bands.spectral)
+    log_bands -= gain(common, policy, bands.spectral, log_bands.shape[3])
     louder = _reconstruct(engine, log_bands, [baseline] * count).louder
     return round_significant(louder.max(axis=1))
 
@@ -197,22 +199,27 @@ def together(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     return np.concatenate(arrays).reshape(len(arrays), *arrays[0].shape)
 
 
-def gain(
-    log_bands: NDArray[np.float32], centres: Floats, policy: ChartPolicy, spectral_bands: int
-) -> NDArray[np.float32]:
-    """Return the common rise of the spectral bands that load explains, (n, axes, 1, bands).
+def common_rise(log_bands: NDArray[np.float32], centres: Floats, spectral: int) -> Floats:
+    """Return the median rise of the spectral bands over the baseline, (n, axes), in decades.
 
-    Load, temperature and restarts lift all bands alike, by up to 19 % of RMS on the rigs that we
-    know; a defect lifts some more than others. So the median rise, within 0 and the allowance, is
-    no departure. A fall is left as it is: what falls less would look like a rise.
+    0 where no band is known.
     """
     count, axes, frames, bands = log_bands.shape
     mean = _mean_over_frames(log_bands.reshape(-1, frames, bands)).reshape(count, axes, bands)
-    rise = (mean - centres[:, :, :bands])[:, :, :spectral_bands]
+    rise = (mean - centres[:, :, :bands])[:, :, :spectral]
     known = np.isfinite(rise)
-    middle = np.where(known.any(axis=2), _median(np.where(known, rise, np.nan)), 0.0)
-    allowed = np.zeros((*log_bands.shape[:2], 1, bands), np.float32)
-    allowed[..., :spectral_bands] = np.clip(middle, 0.0, policy.gain_allowance)[:, :, None, None]
+    return np.where(known.any(axis=2), _median(np.where(known, rise, np.nan)), 0.0)
+
+
+def gain(common: Floats, policy: ChartPolicy, spectral: int, width: int) -> NDArray[np.float32]:
+    """Return what of a common rise (n, axes) the process explains, (n, axes, 1, width).
+
+    Load, temperature, restarts and rough spells of the process lift all bands alike; a defect
+    lifts some more than others. So the common rise, within 0 and the allowance, is no departure
+    of the `spectral` bands. A fall is left as it is: what falls less would look like a rise.
+    """
+    allowed = np.zeros((*common.shape, 1, width), np.float32)
+    allowed[..., :spectral] = np.clip(common, 0.0, policy.gain_allowance)[:, :, None, None]
     return allowed
 
 
@@ -256,16 +263,18 @@ def _level(tasks: Sequence[Task], centres: Floats) -> Floats:
     return level
 
 
-def _high(log_bands: NDArray[np.float32], centres: Floats) -> Floats:
-    """Return log10 of the RMS of some bands over the baseline's, on the axis where it is largest.
+def _high(log_bands: NDArray[np.float32], centres: Floats, common: Floats) -> Floats:
+    """Return how much more the RMS of some bands rose than the spectrum, on the worst axis.
 
-    `log_bands` (n, axes, frames, bands), `centres` (n, axes, bands); NaN where no axis has a band.
+    In decades over the baseline's, less half the `common` rise (n, axes) of power: what lifts all
+    bands alike says nothing here. `log_bands` is (n, axes, frames, bands), `centres` (n, axes,
+    bands); NaN where no axis has a band.
     """
     count, axes, frames, bands = log_bands.shape
     power = np.power(10.0, log_bands.astype(np.float64)).reshape(-1, frames, bands)
     known = _sum_known(_mean_over_frames(power).reshape(count, axes, bands))
     usual = _sum_known(np.power(10.0, centres))
-    rise = np.log10(np.maximum(known, TINY) / np.maximum(usual, TINY)) / 2
+    rise = (np.log10(np.maximum(known, TINY) / np.maximum(usual, TINY)) - common) / 2
     highest: Floats = np.where((known > 0) & (usual > 0), rise, -np.inf).max(axis=1)
     # Rounded, so that no last bit of a power depends on a window's company.
     return np.where(np.isfinite(highest), np.round(highest, 6), np.nan)

@@ -347,9 +347,9 @@ def _speed_and_lines(
     machine = lookup(window.key)
     rated = None if machine is None else machine.rated_rpm
     rpm = window.rpm if window.rpm is not None else rated
-    if rpm is None or rpm <= 0.0:
+    if rpm is None or rpm == 0.0:
         return None, None
-    shaft_hz = rpm / 60.0
+    shaft_hz = abs(rpm) / 60.0  # the sign is a direction
     if machine is None or machine.geometry is None:
         return shaft_hz, None
     return shaft_hz, envelope.fault_lines_hz(machine.geometry.fault_orders(), shaft_hz)

@@ -165,7 +165,7 @@ def test_a_plants_wish_is_another_basis(bundles: Path) -> None:
     ("previous", "status", "said"),
     [
         ("old", 0, "ok: previous bundles old "),
-        ("fleet-1", 0, "ok: previous bundles fleet-1 88e0a1ac5db62d1e"),
+        ("fleet-1", 0, "ok: previous bundles fleet-1 aab05b3027bf1cd8"),
         ("nowhere", 3, "not a bundle"),
     ],
 )

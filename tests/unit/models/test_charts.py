@@ -72,6 +72,15 @@ def test_the_adaptive_variance_is_that_of_the_values() -> None:
     assert np.sqrt(rows["adaptive_variance"][0]) == pytest.approx(0.07, rel=0.3)
 
 
+def test_one_step_of_the_adaptive_chart_is_wests() -> None:
+    rows = fresh()
+    rows["adaptive_mean"], rows["adaptive_variance"], rows["adaptive_count"] = 0.2, 0.01, 500.0
+    charts.learn(rows, np.array([0.5]), ALWAYS, POLICY)
+    weight = 1.0 / POLICY.adaptive_windows
+    assert rows["adaptive_mean"][0] == pytest.approx(0.2 + weight * 0.3)
+    assert rows["adaptive_variance"][0] == pytest.approx((1 - weight) * (0.01 + weight * 0.09))
+
+
 def settled(level: float, spread: float = 0.01) -> np.ndarray[tuple[int], np.dtype[np.void]]:
     rows = fresh()
     for value in np.random.default_rng(2).normal(level, spread, 1000):
@@ -110,6 +119,8 @@ def test_a_provisional_baseline_has_wider_limits() -> None:
     rows["flags"] = PROVISIONAL
     wider = read(rows, 1.0)
     assert wider.adaptive * POLICY.provisional_widening == pytest.approx(usual.adaptive)
+    assert wider.anchored * POLICY.provisional_widening == pytest.approx(usual.anchored)
+    assert wider.quieter * POLICY.provisional_widening == pytest.approx(usual.quieter)
     assert wider.threshold > usual.threshold
 
 

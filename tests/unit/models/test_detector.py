@@ -306,24 +306,46 @@ def test_the_neighbour_follows_the_sensor_that_came_first(batches: tuple[int, ..
     assert [event.link for event in raised] == ["primary", f"follows {raised[0].id}"]
 
 
-def high_up(index: int, rise: float) -> Observation:
-    """Return a window that has worn in half a decade below its baseline, the high bands less so."""
-    one = observation(index, louder=-0.5)
+def shaped(index: int, *, common: float, high: float = 0.0) -> Observation:
+    """Return a window whose spectrum rose by `common` decades, its high bands by `high` more."""
+    one = observation(index)
     bands = one.log_bands.copy()
-    bands[:, :, FEATURES.high_bands()] += np.float32(rise)
-    return replace(one, log_bands=bands)
+    bands[:, :, : FEATURES.bands] += np.float32(common)
+    bands[:, :, FEATURES.high_bands()] += np.float32(high)
+    return replace(one, log_bands=bands, rms=one.rms * np.float32(10 ** (common / 2)))
 
 
-def test_high_bands_that_leave_where_they_settled_are_a_warning_below_the_baseline_too() -> None:
+def test_high_bands_that_stand_out_are_a_warning_far_below_the_baseline_too() -> None:
     judging, states = commissioned()
-    states, judged = judge_all(judging, [high_up(60 + k, 0.0) for k in range(800)], states=states)
+    worn_in = [shaped(60 + k, common=-0.5) for k in range(800)]
+    states, judged = judge_all(judging, worn_in, states=states)
     assert not any(one.events for one in judged)
-    _, judged = judge_all(judging, [high_up(860 + k, 0.35) for k in range(6)], states=states)
+    bursts = [shaped(860 + k, common=-0.5, high=0.35) for k in range(6)]
+    _, judged = judge_all(judging, bursts, states=states)
     (event,) = [event for one in judged for event in one.events]
     assert event.transition is Transition.RAISED
     assert event.loss < event.threshold
-    assert "high frequencies 3." in event.text
-    assert "dB above where they had settled" in event.text
+    assert "high frequencies stand out by 2." in event.text
+
+
+@pytest.mark.parametrize(("common", "alerts"), [(0.45, 0), (1.2, 1)])
+def test_a_rough_spell_lifts_all_bands_alike_and_is_no_alert_unless_it_is_severe(
+    common: float, alerts: int
+) -> None:
+    judging, states = commissioned()
+    states, _ = judge_all(judging, healthy(300, start=60), states=states)
+    spell = [shaped(360 + k, common=common) for k in range(12)]
+    _, judged = judge_all(judging, spell, states=states)
+    raised = [e for one in judged for e in one.events if e.transition is Transition.RAISED]
+    assert len(raised) == alerts
+
+
+def test_a_level_that_creeps_up_in_all_bands_alike_is_a_warning_before_it_is_an_alarm() -> None:
+    judging, states = commissioned()
+    creeping = [shaped(60 + k, common=k / 100) for k in range(200)]
+    states, judged = judge_all(judging, creeping, states=states)
+    told = [event.transition for one in judged for event in one.events]
+    assert told[:2] == [Transition.RAISED, Transition.ESCALATED]
 
 
 def test_departures_are_sixteen_an_axis() -> None:

@@ -28,7 +28,25 @@ LIVE = np.ones(1, np.bool_)
     ],
 )
 def test_standing(level: float, rpm: float, *, stands: bool) -> None:
-    assert gates.standing(np.array([level]), np.array([rpm]), POLICY)[0] == stands
+    assert stands_at(level, rpm) == stands
+
+
+def stands_at(level: float, rpm: float, *, index: int = 1, turned: float = 0.0) -> bool:
+    rows = np.zeros(1, HOT)
+    rows["index"], rows["rpm"] = index, turned
+    return bool(gates.standing(rows, np.array([level]), np.array([rpm]), POLICY)[0])
+
+
+def test_before_a_baseline_a_tachometer_that_never_turned_is_believed_for_a_while_only() -> None:
+    last = POLICY.standing_windows
+    assert stands_at(np.nan, 0.0, index=last)
+    assert not stands_at(np.nan, 0.0, index=last + 1)
+    assert stands_at(np.nan, 0.0, index=last + 1, turned=1500.0)
+
+
+def test_a_shaft_that_turns_backwards_turns() -> None:
+    assert not stands_at(np.nan, -1500.0)
+    assert held([1500.0, -1500.0, -1495.0]) == [False] * 3
 
 
 def held(speeds: list[float], level: float = 0.0) -> list[bool]:

@@ -40,7 +40,7 @@ def test_an_answer_that_was_changed_is_not_given_again() -> None:
 
 def test_every_limit_is_scaled() -> None:
     usual, wide = ChartPolicy(), scaled(ChartPolicy(), 1.5)
-    for name in ("anchored_sigmas", "adaptive_sigmas", "line_sigmas"):
+    for name in ("anchored_sigmas", "adaptive_sigmas", "high_sigmas", "line_sigmas"):
         assert getattr(wide, name) == 1.5 * getattr(usual, name)
     assert wide.scale_floor == usual.scale_floor
 
@@ -58,7 +58,7 @@ def test_a_juror_says_what_the_detector_says() -> None:
 
 
 def test_wider_limits_raise_later_or_not_at_all() -> None:
-    stream = [*healthy(160), *(observation(k, louder=(k - 159) / 40) for k in range(160, 200))]
+    stream = [*healthy(160), *(observation(k, louder=(k - 159) / 10) for k in range(160, 200))]
     jurors = panel(bundle(), ZeroEngine(), (0.6, 1.0, 1.3))
     for juror in jurors.values():
         juror.judge(stream)
