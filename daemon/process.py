@@ -64,6 +64,7 @@ class Process:
         try:
             for name, part in (*beside, *self._named_parts()):
                 if not self._start(started, name, part, stopping):
+                    _log.info("stop_requested", drain_s=0.0)  # nothing was read yet
                     return False
             return self._go(stopping)
         finally:

@@ -39,7 +39,8 @@ def command(ctx: click.Context, seed: int, fast: bool, speed: float, model: str 
     bearingwatch demo --seed 7
     bearingwatch demo --fast
 
-    Exit status: 0 when every failing bearing was flagged before failure, 1 when one was missed.
+    Exit status: 0 when every failing bearing was flagged before failure, 1 when one was missed or
+    the demo was interrupted.
     """  # noqa: D301
     cap_threads()
     click.echo("bearingwatch demo: loading the model")  # before what takes long to import
@@ -57,7 +58,8 @@ def command(ctx: click.Context, seed: int, fast: bool, speed: float, model: str 
     with stopping.listening():
         outcome = run_demo(fleet, plan, console, stopping, model)
     if outcome is None:
-        ctx.exit(int(ExitStatus.STOPPED))
+        click.echo("interrupted: what was flagged before failure is told at the end only", err=True)
+        ctx.exit(int(ExitStatus.FATAL))
     for line in closing(outcome, fleet.spec):
         click.echo(line)
     ctx.exit(int(ExitStatus.FATAL if outcome.missed else ExitStatus.STOPPED))

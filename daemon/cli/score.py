@@ -99,7 +99,13 @@ def command(
             err=True,
         )
         sys.exit(ExitStatus.FATAL)
-    click.echo(f"{summary.rows} rows are in {out}")
+    click.echo(f"{rows_in(out)} rows are in {out}")
+
+
+def rows_in(path: Path) -> int:
+    """Return how many lines are below the header: what was written, whatever was counted."""
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines) - 1
 
 
 def refuse_destruction(out: Path, inputs: Iterable[Path]) -> None:
@@ -138,12 +144,12 @@ def score(recordings: list[Recording], told: dict[str, Any], summary: Summary) -
     total = sum(recording.length or 0 for recording in recordings) or None
     quiet_logs()
     stopping = Stopping()
-    with progress("windows judged", total) as advance, stopping.listening():
+    with progress("windows read", total) as advance, stopping.listening():
 
         def watch(judged: Judged) -> None:
             summary.add(judged.judgements)
             summary.leave_out(judged.sorted)
-            advance(len(judged.judgements) + len(judged.sorted.reasons))
+            advance(len(judged.judgements) + len(judged.sorted.refusals))
 
         windows = recorded_windows(recordings)
         return build_offline(settings, windows, watch=watch).run(stopping)
@@ -205,11 +211,6 @@ class Summary:
         sensors = self._sensors.items()
         return {key: each.last.observation.unit for key, each in sensors if each.last}
 
-    @property
-    def rows(self) -> int:
-        """How many rows that makes: what is not after a sensor's last window has one a time."""
-        return self.windows + len(self._repeated)
-
     def add(self, judgements: Iterable[Judgement]) -> None:
         """Take in what was committed."""
         for judgement in judgements:
@@ -221,11 +222,9 @@ class Summary:
 
     def leave_out(self, sorted_: Sorted) -> None:
         """Take in which windows could not be judged."""
-        for (reason, record), (_, letter) in zip(
-            sorted_.reasons, sorted_.dead_letters, strict=True
-        ):
-            first = f"{self._place(record)}: {letter.header('detail')}"
-            self._left_out.setdefault(reason, _LeftOut(first)).count += 1
+        for refusal in sorted_.refusals:
+            first = f"{self._place(refusal.record)}: {refusal.detail}"
+            self._left_out.setdefault(refusal.reason, _LeftOut(first)).count += 1
 
     def _place(self, record: Record) -> str:
         from pipelines.window import Window

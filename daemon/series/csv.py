@@ -91,7 +91,8 @@ class CsvSeries:
         key, start_ns = judgement.observation.key, judgement.observation.start_ns
         if judgement.verdict in _REPEATED:
             return (key, start_ns) not in self._repeated
-        return start_ns > self._last_ns.get(key, -1)
+        last_ns = self._last_ns.get(key)
+        return last_ns is None or start_ns > last_ns
 
     def _note(self, judgement: Judgement) -> None:
         key, start_ns = judgement.observation.key, judgement.observation.start_ns

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -63,6 +65,27 @@ def test_the_demo_shows_something_soon_and_ends_with_a_summary() -> None:
     assert child.returncode == ExitStatus.STOPPED, rest
     assert "of 10800 windows judged" in rest
     assert "4 of 4 failing bearings flagged before failure" in rest
+
+
+def interrupted_after(text: str, *arguments: str | Path) -> tuple[int, str]:
+    """Return status and words of a command that Ctrl-C ends once it has said `text`."""
+    child = subprocess.Popen(
+        [*CALL, *map(str, arguments)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "TERM": "dumb", "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    with child:
+        assert child.stdout is not None
+        assert any(text in line for line in child.stdout)
+        child.send_signal(signal.SIGINT)
+        said = child.stdout.read()
+    return child.returncode, said
+
+
+def test_an_interrupted_demo_does_not_end_as_if_all_was_flagged() -> None:
+    status, said = interrupted_after("windows judged", "demo")
+    assert status == ExitStatus.FATAL
+    assert "interrupted: what was flagged before failure is told at the end only" in said
 
 
 def test_another_seed_is_another_fleet_and_the_same_seed_the_same() -> None:
@@ -133,6 +156,18 @@ def test_topics_are_missing_then_made_then_as_planned(plant: tuple[Path, KafkaSe
     assert (status, said.count("was there")) == (0, 5), said
     assert bearingwatch("topics", "check", "-c", path) == (0, "all topics are as planned\n")
     assert settings.windows_topic in bearingwatch("topics", "plan", "-c", path)[1]
+
+
+def test_an_interrupted_produce_says_how_much_is_there(plant: tuple[Path, KafkaSettings]) -> None:
+    path, settings = plant
+    assert bearingwatch("topics", "create", "-c", path, "--partitions", "1")[0] == 0
+    status, said = interrupted_after(
+        "windows confirmed", "produce", "--simulate", "1", "--rate", "5", "-c", path
+    )
+    assert status == ExitStatus.FATAL, said
+    (told,) = re.findall(r"^interrupted: (\d+) windows are in", said, re.MULTILINE)
+    assert int(told) > 5
+    assert len(everything(settings, int(told) + 1)) == int(told)
 
 
 def test_produce_sends_what_a_gateway_should(plant: tuple[Path, KafkaSettings]) -> None:

@@ -145,6 +145,32 @@ def test_an_interrupted_score_says_so_and_replaces_nothing(bundle: Path, tmp_pat
     assert out.read_text() == "good\n"
 
 
+def interrupted(*arguments: str | Path, when: Callable[[], bool]) -> tuple[int, str]:
+    """Return status and words of a command that Ctrl-C ends once `when` is so."""
+    child = subprocess.Popen(
+        [*CALL[:-2], *map(str, arguments)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        wait_until(when, child)
+        child.send_signal(signal.SIGINT)
+        said, _ = child.communicate(timeout=PATIENCE_S)
+    finally:
+        child.kill()
+        child.wait()
+    return child.returncode, said
+
+
+def test_an_interrupted_simulate_leaves_nothing_that_refuses_the_next_one(tmp_path: Path) -> None:
+    out = tmp_path / "fleet"
+    status, said = interrupted(
+        "simulate", out, "--windows", "2000", when=lambda: any(out.glob("*.npz"))
+    )
+    assert status == ExitStatus.FATAL
+    assert f"interrupted: nothing is left in {out}; run it again" in said
+    assert not out.exists()
+
+
 def finished(path: Path) -> int:
     with running(path) as child:
         return child.wait(PATIENCE_S)
@@ -184,6 +210,7 @@ def test_a_signal_while_it_still_loads_is_a_stop_too(bundle: Path, tmp_path: Pat
         child.terminate()
         assert child.wait(PATIENCE_S) == ExitStatus.STOPPED
     assert committed(path) == 0
+    assert [line["event"] for line in events(path)][-2:] == ["stop_requested", "process_stopped"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -234,6 +261,7 @@ def test_an_unreachable_broker_is_waited_for_until_told_to_stop(
         wait_until(logged(path, "service_went_away"), child)
         child.terminate()
         assert child.wait(PATIENCE_S) == ExitStatus.STOPPED
+    assert logged(path, "stop_requested")()
 
 
 def test_a_second_signal_forces(bundle: Path, tmp_path: Path) -> None:

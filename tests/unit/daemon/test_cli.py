@@ -16,7 +16,7 @@ from scipy.io import wavfile
 
 from daemon.cli import COMMANDS, LazyGroup, cli
 from daemon.cli.options import Described
-from daemon.cli.score import Summary
+from daemon.cli.score import Summary, rows_in
 from daemon.cli.sending import value_of
 from daemon.cli.simulate import RATES, whole
 from daemon.cli.topics import was_there
@@ -188,6 +188,25 @@ def test_score_writes_one_row_per_window_and_sensor(
     assert sensors == {(row["asset"], row["sensor"]) for row in rows(fleet / "truth.csv")}
 
 
+@pytest.mark.parametrize("start", ["1900-01-01", "1969-12-31T23:59:59Z", "2300-01-01"])
+def test_score_refuses_times_that_no_window_can_have(
+    bundle: Path, tmp_path: Path, start: str
+) -> None:
+    path = noise(tmp_path / "pump.wav", 5120, 2)
+    done = bearingwatch(
+        "score", path, "--unit", "g", "--full-scale", 50, "--start", start,
+        "--out", tmp_path / "s.csv", "--model", bundle,
+    )  # fmt: skip
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "start must be from 1970-01-01 to 2262-04-11" in done.stderr
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_the_rows_that_are_told_are_those_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("asset,time\npump,1\npump,2\n")
+    assert rows_in(tmp_path / "s.csv") == 2
+
+
 def test_a_summary_tells_why_nothing_was_judged() -> None:
     windows = [judgement(observation(window(index)), index) for index in range(120)]
     learning = [replace(each, status=Status.COMMISSIONING) for each in windows]
@@ -220,6 +239,7 @@ def test_score_says_which_windows_it_left_out_and_why(bundle: Path, tmp_path: Pa
     assert done.exit_code == 0, done.output
     assert len(rows(tmp_path / "s.csv")) == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert "windows read: 5 of 5" in done.stderr
     assert line.startswith(
         f"warning: 3 windows were left out as bad_rate, the first of slow/signal in {slow}: "
     )

@@ -62,6 +62,12 @@ def test_late_windows_and_duplicates_have_rows_of_their_own_once(tmp_path: Path)
     assert [row["time"] for row in written(tmp_path / "s.csv", batch, batch)] == ["9", "4", "9"]
 
 
+def test_a_first_window_has_a_row_whatever_its_time(tmp_path: Path) -> None:
+    batch = Points(rows=[judgement(start_ns=-9), judgement(start_ns=-1), judgement(start_ns=0)])
+    found = written(tmp_path / "s.csv", batch, batch)
+    assert [row["time"] for row in found] == ["-9", "-1", "0"]
+
+
 def test_the_file_is_not_there_before_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "s.csv"
     series = CsvSeries(CsvSettings(path=path))

@@ -570,7 +570,7 @@ def test_times_that_no_window_can_have_are_refused(
     path = make_ims_npz(tmp_path)
     with np.load(path) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    np.savez_compressed(path, **arrays | {"t_unix": t_unix})  # type: ignore[arg-type]
+    np.savez_compressed(path, **arrays | {"t_unix": t_unix})
     with pytest.raises(RecordingError, match=r"start_ns is .* times go from 1970-01-01 to 2262"):
         list(open_recording(path))
 
