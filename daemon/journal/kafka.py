@@ -52,10 +52,11 @@ _log = structlog.stdlib.get_logger("bearingwatch.journal")
 
 @dataclass(frozen=True, slots=True)
 class _Doubt:
-    """A commit whose outcome is not known yet: the offsets it would have committed."""
+    """A commit whose outcome is not known yet: what it would have committed."""
 
     next_offsets: Mapping[int, int]
     marks: Mapping[int, int]
+    dead_letters: Sequence[tuple[int, DeadLetter]]
 
 
 class KafkaJournal:
@@ -112,8 +113,14 @@ class KafkaJournal:
     def commit(self, entry: Entry) -> None:
         """Commit in one transaction, after finding out about an earlier one that is in doubt."""
         self._check_ours(entry)
-        if self._settle() and self._covers(entry):
-            return
+        doubt = self._doubt
+        if self._settle() and doubt is not None and self._covers(entry):
+            # Asked again, an entry may owe more letters than it did when its outcome was lost.
+            sent = {id(letter) for _, letter in doubt.dead_letters}
+            more = [one for one in entry.dead_letters if id(one[1]) not in sent]
+            if not more:
+                return
+            entry = Entry(dead_letters=more, next_offsets=entry.next_offsets)
         try:
             self._commit(entry)
         except TooLarge:
@@ -152,7 +159,7 @@ class KafkaJournal:
             self._fenced = True
             raise
         except OutcomeUnknown as error:
-            self._doubt = _Doubt(next_offsets, marks)
+            self._doubt = _Doubt(next_offsets, marks, entry.dead_letters)
             if not self._settle():
                 raise Unavailable("the transaction was not committed") from error
             return

@@ -100,6 +100,28 @@ def test_a_commit_whose_answer_is_lost_is_found_to_be_done(kafka_server: KafkaSe
         assert subscribed(settings) == ["a", "b"]
 
 
+def test_letters_that_came_while_an_outcome_was_unknown_are_committed_too(
+    kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_topics(kafka_server.bootstrap, **SHORT)
+    first, second = (DeadLetter(value, b"pump", []) for value in (b"first", b"second"))
+    wanted = replace(entry(5, "a"), dead_letters=[(0, first)])
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        lose_the_end(journal, after_sending=True)
+        with monkeypatch.context() as away:
+            away.setattr(journal._reader, "committed", unreachable)
+            with pytest.raises(Unavailable):
+                journal.commit(wanted)
+        journal.commit(replace(wanted, dead_letters=[(0, first), (0, second)]))
+        letters = read_committed(settings, settings.dead_letters_topic)
+        assert [letter.value for letter in letters] == [b"first", b"second"]
+        assert subscribed(settings) == ["a"]
+
+
+def unreachable(*_args: object) -> None:
+    raise Unavailable("for this moment")
+
+
 def test_a_commit_that_is_lost_leaves_nothing_and_may_be_repeated(
     kafka_server: KafkaServer,
 ) -> None:
