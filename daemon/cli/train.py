@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--healthy-windows",
     type=click.IntRange(1),
-    help="The first so many windows of each sensor are healthy.",
+    help="The first so many windows of each sensor are healthy; 100 of them make its baseline.",
 )
 @click.option(
     "--recipe",
@@ -95,6 +95,7 @@ def command(
     if told is None or (healthy_windows and recipe):
         raise SettingsError("say what is healthy: --healthy-windows N, or --recipe FILE")
     declared = described(arguments).declaration()
+    _refuse_too_few(healthy_windows)
     _need_keras()
     from models.fleet_training import Request
     from models.training import TrainingSettings
@@ -125,7 +126,8 @@ def train(request: Request, out: Path, assets: Path | None) -> Bundle:
     networks = request.settings.calibration_folds + 1
     try:
         with progress("epochs trained", request.settings.epochs * networks) as advance:
-            trained = train_from_paths(request, lookup, Telling(advance).tell)
+            telling = Telling(advance, request.recipe)
+            trained = train_from_paths(request, lookup, telling.tell)
         return publish(trained, out, f"{datetime.now(UTC):%Y-%m-%d}")
     except (RecordingError, Unfit) as error:
         raise SettingsError(str(error)) from error
@@ -133,11 +135,25 @@ def train(request: Request, out: Path, assets: Path | None) -> Bundle:
         raise StartError(str(error)) from error
 
 
+def _refuse_too_few(healthy_windows: int | None) -> None:
+    """Raise `SettingsError` where a baseline alone would take all, and nothing be learnt from."""
+    from models.training import TrainingSettings
+
+    needed = TrainingSettings().baseline_windows
+    if healthy_windows is not None and healthy_windows <= needed:
+        raise SettingsError(
+            f"--healthy-windows {healthy_windows}: the first {needed} make a sensor's baseline and "
+            "what follows is learnt from; give more, 500 for example, and --exclude sensors that "
+            "have not so many"
+        )
+
+
 class Telling:
     """Says what has been read, and how each network is getting on."""
 
-    def __init__(self, advance: Callable[[int], None]) -> None:
+    def __init__(self, advance: Callable[[int], None], recipe: Recipe) -> None:
         self._advance = advance
+        self._recipe = recipe
 
     def tell(self, step: Read | Epoch) -> None:
         """Say one step in a line; of epochs only those that are the best so far."""
@@ -145,12 +161,28 @@ class Telling:
 
         if isinstance(step, Read):
             click.echo(f"read {step.windows} healthy windows of {step.name}", err=True)
+            self._warn_of_all(step)
             return
         self._advance(1)
         if step.best:
             click.echo(
                 f"{step.stage}, epoch {step.number}: loss {step.loss:.4f}, "
                 f"validation {step.validation_loss:.4f}",
+                err=True,
+            )
+
+    def _warn_of_all(self, step: Read) -> None:
+        """Say that a recording is no longer than its health: many of them end in a failure."""
+        from models.fleet_training import SIMULATED
+        from pipelines.window import SensorKey
+
+        if step.name.startswith(SIMULATED):
+            return
+        told = self._recipe.windows_of(SensorKey(*step.name.split("/", 1)))
+        if step.windows < told:
+            click.echo(
+                f"warning: {step.name}: {told} windows were told to be healthy and there are "
+                f"{step.windows}: all of it is learnt as healthy, its end included",
                 err=True,
             )
 

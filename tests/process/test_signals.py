@@ -149,7 +149,7 @@ def interrupted(*arguments: str | Path, when: Callable[[], bool]) -> tuple[int, 
     """Return status and words of a command that Ctrl-C ends once `when` is so."""
     child = subprocess.Popen(
         [*CALL[:-2], *map(str, arguments)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     try:
         wait_until(when, child)
@@ -158,7 +158,7 @@ def interrupted(*arguments: str | Path, when: Callable[[], bool]) -> tuple[int, 
     finally:
         child.kill()
         child.wait()
-    return child.returncode, said
+    return child.returncode, said.decode()
 
 
 def test_an_interrupted_simulate_leaves_nothing_that_refuses_the_next_one(tmp_path: Path) -> None:

@@ -20,9 +20,12 @@ from daemon.cli.score import Summary, rows_in
 from daemon.cli.sending import value_of
 from daemon.cli.simulate import RATES, whole
 from daemon.cli.topics import was_there
+from daemon.cli.train import Telling
 from daemon.errors import ExitStatus, SettingsError
 from daemon.recorded import recorded_windows
+from models.fleet_training import Read
 from models.judgement import Status
+from models.recipe import Recipe
 from pipelines.features import FeatureSettings, TooSlow, check
 from pipelines.wire import DEFAULT_LIMITS
 from tests.plant.bundles import write_bundle
@@ -637,7 +640,7 @@ def test_train_says_how_to_install_what_it_needs(
     fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    done = bearingwatch("train", fleet, "--out", tmp_path / "b", "--healthy-windows", 5)
+    done = bearingwatch("train", fleet, "--out", tmp_path / "b", "--healthy-windows", 500)
     assert done.exit_code == ExitStatus.COULD_NOT_START
     assert "pip install --require-hashes -r requirements/training.txt" in done.output
     assert (Path(__file__).parents[3] / "requirements" / "training.txt").is_file()
@@ -653,17 +656,47 @@ def test_train_names_a_recipe_it_cannot_read(fleet: Path, tmp_path: Path) -> Non
 
 def test_train_refuses_a_declaration_that_cannot_be(fleet: Path, tmp_path: Path) -> None:
     done = bearingwatch(
-        "train", fleet, "--out", tmp_path / "b", "--healthy-windows", 5, "--scale", 1,
+        "train", fleet, "--out", tmp_path / "b", "--healthy-windows", 500, "--scale", 1,
         "--full-scale", 1,
     )  # fmt: skip
     assert done.exit_code == ExitStatus.BAD_SETTINGS
     assert "not both" in done.output
 
 
+@pytest.mark.parametrize("count", [3, 100])
+def test_train_refuses_fewer_windows_than_there_is_something_to_learn_from(
+    fleet: Path, tmp_path: Path, count: int
+) -> None:
+    done = bearingwatch("train", fleet, "--out", tmp_path / "b", "--healthy-windows", count)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert f"--healthy-windows {count}: the first 100 make a sensor's baseline" in done.stderr
+    assert "give more" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("recipe", "warned"),
+    [
+        (Recipe(rest=100_000), True),
+        (Recipe(healthy_until={"pump": 261}), True),
+        (Recipe(healthy_until={"pump/de": 260}, rest=100_000), False),
+        (Recipe(rest=200), False),
+    ],
+)
+def test_train_warns_where_all_of_a_recording_is_taken_for_healthy(
+    recipe: Recipe, warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telling = Telling(lambda _: None, recipe)
+    telling.tell(Read("pump/de", 260))
+    telling.tell(Read("simulated/0", 250))
+    said = capsys.readouterr().err
+    assert ("there are 260: all of it is learnt as healthy, its end included" in said) is warned
+    assert said.count("warning: ") == int(warned)
+
+
 @pytest.mark.training
 def test_train_says_that_a_recording_lacks_a_unit(tmp_path: Path) -> None:
     noise(tmp_path / "pump.wav", 2560, 1)
-    done = bearingwatch("train", tmp_path, "--out", tmp_path / "b", "--healthy-windows", 5)
+    done = bearingwatch("train", tmp_path, "--out", tmp_path / "b", "--healthy-windows", 500)
     assert done.exit_code == ExitStatus.BAD_SETTINGS
     assert "pump.wav: the file does not say its unit and what its integers are worth" in done.output
 
