@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipelines.dead_letters import DeadLetter, dead_letter
 from pipelines.features import TooSlow, Unfit
 from pipelines.window import Window
-from pipelines.wire import CONTENT_TYPE_HEADER, InvalidRecord, Limits, Reason, check_clock, decode
+from pipelines.wire import (
+    CONTENT_TYPE_HEADER,
+    InvalidRecord,
+    Limits,
+    Reason,
+    check_clock,
+    check_key,
+    decode,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from daemon.sources import Record
     from pipelines.window import SensorKey
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record that became a dead letter, why, and whose it is as far as it says so."""
+
+    record: Record
+    reason: Reason
+    detail: str
+    asset: str | None
+    sensor: str | None
 
 
 @dataclass(slots=True)
@@ -25,8 +45,8 @@ class Sorted:
     records: list[Record] = field(default_factory=list)
     """The record of each window, in the same order."""
     dead_letters: list[tuple[int, DeadLetter]] = field(default_factory=list)
-    reasons: list[tuple[Reason, Record]] = field(default_factory=list)
-    """Why each dead letter became one, with its record."""
+    refusals: list[Refusal] = field(default_factory=list)
+    """Why each dead letter became one, in the same order."""
 
 
 def sort_records(
@@ -46,11 +66,15 @@ def sort_records(
     for record in records:
         try:
             window = _window(record, limits)
-            _check_fit(window, check)
-            _check_home(window, record, home_of(window.key), homes)
+            with _named(window):
+                _check_envelope(window, record, limits)
+                _check_fit(window, check)
+                _check_home(window, record, home_of(window.key), homes)
         except InvalidRecord as error:
             result.dead_letters.append((record.partition, _letter(record, error)))
-            result.reasons.append((error.reason, record))
+            result.refusals.append(
+                Refusal(record, error.reason, error.detail, error.asset, error.sensor)
+            )
         else:
             result.windows.append(window)
             result.records.append(record)
@@ -59,12 +83,25 @@ def sort_records(
 
 def _window(record: Record, limits: Limits) -> Window:
     if isinstance(record.value, Window):
-        window = record.value
-    else:
-        content_type = record.header(CONTENT_TYPE_HEADER)
-        window = decode(record.value, content_type=content_type, key=record.key, limits=limits)
+        return record.value
+    content_type = record.header(CONTENT_TYPE_HEADER)
+    return decode(record.value, content_type=content_type, key=record.key, limits=limits)
+
+
+@contextmanager
+def _named(window: Window) -> Iterator[None]:
+    """Let what is refused say whose window it is."""
+    try:
+        yield
+    except InvalidRecord as error:
+        error.of(*window.key)
+        raise
+
+
+def _check_envelope(window: Window, record: Record, limits: Limits) -> None:
+    if not isinstance(record.value, Window):
+        check_key(record.key, window.asset)  # `decode` lets a record without a key pass
     check_clock(window, record.timestamp_ms, limits)
-    return window
 
 
 def _check_fit(window: Window, check: Callable[[Window], None]) -> None:

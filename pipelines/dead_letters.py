@@ -81,7 +81,7 @@ def _letter(
 ) -> DeadLetter:
     headers = {
         "reason": reason,
-        "detail": _one_line(detail),
+        "detail": one_line(detail),
         **source,
         "length": str(len(original)),
         "sha256": hashlib.sha256(original).hexdigest(),
@@ -93,7 +93,8 @@ def _letter(
     )
 
 
-def _one_line(detail: str) -> str:
+def one_line(detail: str) -> str:
+    """Return a detail as it is kept and logged: bounded, and without control characters."""
     # The text may quote the record: control characters would forge lines in an operator's terminal.
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in detail)
     return shown[:DETAIL_CHARACTERS]

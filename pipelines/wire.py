@@ -67,12 +67,23 @@ class Reason(StrEnum):
 
 
 class InvalidRecord(ValueError):
-    """A bad record: dead-letter it, count it under `reason`, go on."""
+    """A bad record: dead-letter it, count it under `reason`, go on.
+
+    `asset` and `sensor` are whose record it is, as far as it says so; bounded, and printable.
+    """
+
+    asset: str | None = None
+    sensor: str | None = None
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+    def of(self, asset: object, sensor: object) -> InvalidRecord:
+        """Say whose record it is; what is no text says nothing."""
+        self.asset, self.sensor = _legible(asset), _legible(sensor)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +137,18 @@ class _JsonMessage(_Fields, kw_only=True, omit_defaults=True):
     samples: msgspec.Raw
 
 
-class _Version(msgspec.Struct):
-    """Enough of any version to say which one it is."""
+class _Probe(msgspec.Struct):
+    """Enough of any version to say which one it is, and whose window."""
 
     version: object = None
+    asset: object = None
+    sensor: object = None
 
 
 _msgpack_decoder: Final = msgspec.msgpack.Decoder(_Message)
-_msgpack_version: Final = msgspec.msgpack.Decoder(_Version)
+_msgpack_probe: Final = msgspec.msgpack.Decoder(_Probe)
 _json_decoder: Final = msgspec.json.Decoder(_JsonMessage)
-_json_version: Final = msgspec.json.Decoder(_Version)
+_json_probe: Final = msgspec.json.Decoder(_Probe)
 _base64_decoder: Final = msgspec.json.Decoder(bytes)
 _integers_decoder: Final = msgspec.json.Decoder(list[list[int]])
 _floats_decoder: Final = msgspec.json.Decoder(list[list[float]])
@@ -160,11 +173,27 @@ def decode(
         _refuse(Reason.EMPTY, "the record has no value")
     if len(value) > limits.max_bytes:
         _refuse(Reason.TOO_LARGE, f"{len(value)} bytes, at most {limits.max_bytes}")
-    fields = _parse(value, _encoding(value, content_type))
-    _check(fields, limits)
-    if key is not None and key != fields.asset.encode():
-        _refuse(Reason.KEY_MISMATCH, f"key {_quote(key)}, asset {_quote(fields.asset)}")
-    return _window(fields, _samples(fields, limits))
+    fields = _parse(value, content_type)
+    try:
+        _check(fields, limits)
+        if key is not None:
+            check_key(key, fields.asset)
+        return _window(fields, _samples(fields, limits))
+    except InvalidRecord as error:
+        error.of(fields.asset, fields.sensor)
+        raise
+
+
+def check_key(key: bytes | None, asset: str) -> None:
+    """Raise `InvalidRecord` (key_mismatch) where a record's key is not its asset's name."""
+    if key == asset.encode():
+        return
+    found = "no key" if key is None else f"key {_quote(key.decode('utf-8', 'backslashreplace'))}"
+    _refuse(
+        Reason.KEY_MISMATCH,
+        f"{found}, expected {_quote(asset)}; key each record by its asset's name, so that all"
+        " sensors of a machine share a partition",
+    )
 
 
 def check_clock(window: Window, record_timestamp_ms: int, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -194,35 +223,69 @@ def _encoding(value: bytes, content_type: str | None) -> str:
     return "json" if value[0] in b"{ \t\r\n" else "msgpack"
 
 
-def _parse(value: bytes, encoding: str) -> _Message | _JsonMessage:
-    msgpack = encoding == "msgpack"
+def _parse(value: bytes, content_type: str | None) -> _Message | _JsonMessage:
+    msgpack = _encoding(value, content_type) == "msgpack"
     try:
         return _msgpack_decoder.decode(value) if msgpack else _json_decoder.decode(value)
     except msgspec.ValidationError as error:
-        raise _invalid_field(value, msgpack, error) from error
+        raise _invalid_field(value, msgpack, content_type, error) from error
     except (ValueError, OverflowError, RecursionError) as error:
-        malformed = Reason.NOT_MSGPACK if msgpack else Reason.NOT_JSON
-        # msgspec has no class of its own for input that ends early.
-        reason = Reason.TRUNCATED if "truncated" in str(error) else malformed
-        raise InvalidRecord(reason, str(error)) from error
+        raise _malformed(value, msgpack, content_type, error) from error
 
 
-def _invalid_field(value: bytes, msgpack: bool, error: msgspec.ValidationError) -> InvalidRecord:
+def _malformed(
+    value: bytes, msgpack: bool, content_type: str | None, error: Exception
+) -> InvalidRecord:
+    # msgspec has no class of its own for input that ends early.
+    if "truncated" in str(error):
+        size = f"the {len(value)} bytes end before the window does"
+        return InvalidRecord(Reason.TRUNCATED, f"{error}: {size}; send the value whole")
+    reason = Reason.NOT_MSGPACK if msgpack else Reason.NOT_JSON
+    return InvalidRecord(reason, _short(str(error), 120) + _guessed(value, content_type))
+
+
+def _guessed(value: bytes, content_type: str | None) -> str:
+    """Say what the encoding was guessed from: a list of JSON is taken for MessagePack."""
+    if content_type is not None:
+        return ""
+    return (
+        f"; without the header {CONTENT_TYPE_HEADER} only what begins with a brace is taken for"
+        f" JSON, and this begins with 0x{value[0]:02x}"
+    )
+
+
+def _invalid_field(
+    value: bytes, msgpack: bool, content_type: str | None, error: msgspec.ValidationError
+) -> InvalidRecord:
     """Name the reason; another version may differ in any field, so it is looked at first."""
     try:
-        probe = _msgpack_version.decode(value) if msgpack else _json_version.decode(value)
+        probe = _msgpack_probe.decode(value) if msgpack else _json_probe.decode(value)
     except (ValueError, OverflowError, RecursionError):
-        return InvalidRecord(Reason.BAD_FIELD, _short(str(error)))
+        return InvalidRecord(
+            Reason.BAD_FIELD, _no_window(str(error)) + _guessed(value, content_type)
+        )
     if probe.version != VERSION:
-        found = _quote(probe.version)
-        return InvalidRecord(Reason.WRONG_VERSION, f"version {found}, expected {VERSION}")
-    return InvalidRecord(_reason_at(str(error)), _short(str(error)))
+        found = f"version {_quote(probe.version)}, expected {VERSION}"
+        return InvalidRecord(Reason.WRONG_VERSION, found).of(probe.asset, probe.sensor)
+    return _at_field(str(error)).of(probe.asset, probe.sensor)
 
 
-def _reason_at(message: str) -> Reason:
-    """Return the reason that belongs to the field at the end of msgspec's message."""
+def _no_window(message: str) -> str:
+    """Explain msgspec's message about a whole value that is no map of fields."""
+    found = re.fullmatch(r"Expected `object`, got `(\w+)`", message)
+    if not found:
+        return _short(message)
+    return f"the value is no window at all: expected a map of fields, got `{found.group(1)}`"
+
+
+def _at_field(message: str) -> InvalidRecord:
+    """Return the refusal that belongs to the field at the end of msgspec's message."""
     found = re.search(r"`\$\.(\w+)[^`]*`$", message)
-    return _REASONS.get(found.group(1), Reason.BAD_FIELD) if found else Reason.BAD_FIELD
+    field = found.group(1) if found else ""
+    allowed = _ALLOWED.get(field)
+    told = _short(message, 120) if allowed else _short(message)
+    expected = f"; {field} must be one of {', '.join(allowed)}" if allowed else ""
+    return InvalidRecord(_REASONS.get(field, Reason.BAD_FIELD), told + expected)
 
 
 _REASONS: Final = {
@@ -233,6 +296,7 @@ _REASONS: Final = {
     "unit": Reason.BAD_UNIT,
     "dtype": Reason.BAD_DTYPE,
 }
+_ALLOWED: Final = {"unit": UNITS, "dtype": DTYPES}
 
 
 # ---- what is valid ---------------------------------------------------------------------------
@@ -282,6 +346,10 @@ def _check_numbers(fields: _Fields, limits: Limits) -> None:
             _refuse(Reason.NON_FINITE, f"{name} is {number}")
         if number is not None and abs(number) > limits.max_value:
             _refuse(Reason.BAD_FIELD, f"{name} is {number}, at most {limits.max_value:g}")
+    if fields.rpm is not None and fields.rpm < 0:
+        _refuse(
+            Reason.BAD_FIELD, f"rpm is {fields.rpm}, expected 0 or more, whichever way it turns"
+        )
     if not limits.min_scale <= fields.scale <= limits.max_scale:
         allowed = f"{limits.min_scale:g}-{limits.max_scale:g}"
         _refuse(Reason.BAD_FIELD, f"scale is {fields.scale}, allowed are {allowed}")
@@ -319,7 +387,7 @@ def _from_bytes(data: bytes, fields: _Fields, limits: Limits) -> NDArray[Any]:
         )
     _check_count(count, limits)
     samples = np.frombuffer(data, dtype).reshape(axes, count)
-    _check_range(samples, limits)
+    _check_range(samples, fields.axes, limits)
     return samples
 
 
@@ -337,7 +405,7 @@ def _from_numbers(raw: bytes, fields: _Fields, limits: Limits) -> NDArray[Any]:
         _refuse(Reason.TRUNCATED, f"expected {len(fields.axes)} lists of equal length in samples")
     _check_count(lengths.pop(), limits)
     numbers = np.array(rows, np.float64 if dtype.kind == "f" else np.int64)
-    _check_fits(numbers, dtype, limits)
+    _check_fits(numbers, dtype, fields.axes, limits)
     return numbers.astype(dtype)
 
 
@@ -346,21 +414,37 @@ def _check_count(count: int, limits: Limits) -> None:
         _refuse(Reason.BAD_COUNT, f"{count} samples an axis, allowed are 1-{limits.max_samples}")
 
 
-def _check_fits(numbers: NDArray[Any], dtype: np.dtype[Any], limits: Limits) -> None:
+def _check_fits(
+    numbers: NDArray[Any], dtype: np.dtype[Any], axes: tuple[str, ...], limits: Limits
+) -> None:
     if dtype.kind == "f":
-        _check_range(numbers, limits)
-    elif numbers.min() < np.iinfo(dtype).min or numbers.max() > np.iinfo(dtype).max:
-        _refuse(Reason.BAD_FIELD, f"samples do not fit dtype {dtype.str[1:]}")
+        _check_range(numbers, axes, limits)
+        return
+    least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+    if numbers.min() < least or numbers.max() > most:
+        found = _first_where((numbers < least) | (numbers > most), numbers, axes)
+        name = dtype.str[1:]
+        _refuse(Reason.BAD_FIELD, f"{found}, which does not fit dtype {name}: {least} to {most}")
 
 
-def _check_range(samples: NDArray[Any], limits: Limits) -> None:
+def _check_range(samples: NDArray[Any], axes: tuple[str, ...], limits: Limits) -> None:
     if samples.dtype.kind != "f":
         return
     # Two passes without a temporary; a NaN makes both comparisons false.
     if not (samples.max() <= limits.max_value and samples.min() >= -limits.max_value):
         if not np.isfinite(samples).all():
-            _refuse(Reason.NON_FINITE, "samples hold NaN or infinity")
-        _refuse(Reason.BAD_FIELD, f"a sample is over {limits.max_value:g}")
+            found = _first_where(~np.isfinite(samples), samples, axes)
+            _refuse(Reason.NON_FINITE, f"{found}, expected finite numbers")
+        found = _first_where(np.abs(samples) > limits.max_value, samples, axes)
+        allowed = f"-{limits.max_value:g} to {limits.max_value:g}"
+        _refuse(Reason.BAD_FIELD, f"{found}, allowed are {allowed}")
+
+
+def _first_where(bad: NDArray[np.bool_], samples: NDArray[Any], axes: tuple[str, ...]) -> str:
+    """Name the first bad sample: its number from 0, its axis, what it is, and how many are."""
+    axis, position = (int(each) for each in np.argwhere(bad)[0])
+    of = f"{np.count_nonzero(bad)} of {bad.size} samples are bad, the first"
+    return f"{of} number {position} of axis {_quote(axes[axis])}: {samples[axis, position]:g}"
 
 
 def _window(fields: _Fields, samples: NDArray[Any]) -> Window:
@@ -457,7 +541,7 @@ def _check_window(window: Window, fields: _Fields) -> None:
     if len(shape) != 2 or shape[0] != len(window.axes):
         _refuse(Reason.BAD_AXES, f"samples have shape {shape} for {len(window.axes)} axes")
     _check_count(shape[1], DEFAULT_LIMITS)
-    _check_range(window.samples, DEFAULT_LIMITS)
+    _check_range(window.samples, window.axes, DEFAULT_LIMITS)
 
 
 def _within(value: bytes) -> bytes:
@@ -471,8 +555,20 @@ def _refuse(reason: Reason, detail: str) -> NoReturn:
 
 
 def _quote(found: object) -> str:
-    """Show what was found, bounded; a record may hold anything."""
+    """Show what was found, bounded; a record may hold anything, and the same gives the same."""
+    if isinstance(found, msgspec.msgpack.Ext):  # its own text has a memory address
+        return f"extension type {found.code} of {len(bytes(found.data))} bytes"
+    if isinstance(found, list | dict):  # may hold extensions
+        kind = "an array" if isinstance(found, list) else "a map"
+        return f"{kind} of {len(found)}"
     return _short(ascii(found), 80)
+
+
+def _legible(name: object) -> str | None:
+    if not isinstance(name, str):
+        return None
+    shown = name[: DEFAULT_LIMITS.max_identifier]
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
 
 
 def _short(text: str, longest: int = 200) -> str:

@@ -12,12 +12,14 @@ from daemon.errors import Unavailable
 from daemon.telemetry.metrics import LIMITS_IN_ANOTHER_UNIT, SERVICES
 from models.detector import no_limits
 from models.judgement import Note
+from pipelines.dead_letters import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 
     from daemon.batch import Judged
     from daemon.errors import Fenced
+    from daemon.intake import Refusal
     from daemon.journal import Basis
     from daemon.series import Rejected
     from daemon.sources import Record
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from models.policy import LimitsLookup
     from pipelines.dead_letters import DeadLetter
     from pipelines.window import SensorKey
-    from pipelines.wire import Reason
 
 REFUSED_SHOWN: Final = 5
 """Refused points of one batch that are logged; the rest are counted."""
@@ -171,8 +172,8 @@ class Report:
         metrics.last_commit.set(now)
         metrics.window_age.set(now - max(record.timestamp_ms for record in records) / 1e3)
         metrics.sensors.set(sensors)
-        for reason, record in judged.sorted.reasons:
-            self._name_dead_lettered(reason, record)
+        for refusal in judged.sorted.refusals:
+            self._name_dead_lettered(refusal)
         for judgement in judged.judgements:
             metrics.windows.labels(judgement.verdict).inc()
             for event in judgement.events:
@@ -187,13 +188,16 @@ class Report:
         for _, letter in letters:
             self._metrics.dead_letters.labels(letter.header("reason")).inc()
 
-    def _name_dead_lettered(self, reason: Reason, record: Record) -> None:
+    def _name_dead_lettered(self, refusal: Refusal) -> None:
+        record, whose = refusal.record, {"asset": refusal.asset, "sensor": refusal.sensor}
         self._log.warning(
             "record_dead_lettered",
-            reason=str(reason),
+            reason=str(refusal.reason),
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
+            **{name: value for name, value in whose.items() if value is not None},
+            detail=one_line(refusal.detail),
         )
 
     def _alert(self, event: AlertEvent) -> None:

@@ -7,12 +7,14 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import structlog
 
 from daemon.settings import LogSettings
 from daemon.telemetry.logs import configure_logs
 from models.policy import Limits
+from pipelines.wire import encode
 from tests.unit.daemon.loop_bench import Bench, window
 
 if TYPE_CHECKING:
@@ -50,3 +52,39 @@ def test_limits_in_the_unit_of_the_windows_are_not_news(stream: io.StringIO) -> 
     bench.finish()
     (told,) = lines(stream, "limits_in_another_unit")
     assert (told["limits_unit"], told["unit"]) == ("g", "mm/s")
+
+
+def test_a_dead_lettered_record_is_told_with_whose_it_is_and_what_is_wrong(
+    stream: io.StringIO,
+) -> None:
+    bench = Bench()
+    bench.source.append(encode(window(0)), key=b"fan")
+    bench.source.append(b"\xc1", key=b"fan")
+    bench.feed(replace(window(1), samples=np.ones((1, 63), "<i2")))
+    bench.finish()
+    key, broken, short = lines(stream, "record_dead_lettered")
+    assert (key["asset"], key["sensor"]) == ("pump", "de")
+    assert key["detail"].startswith("key 'fan', expected 'pump'; key each record by its asset")
+    assert "asset" not in broken
+    assert (short["asset"], short["sensor"], short["reason"]) == ("pump", "de", "bad_count")
+    assert short["detail"] == "63 samples, expected 64 or more"
+
+
+def test_repeated_dead_letters_of_one_reason_are_one_line_whatever_their_details(
+    stream: io.StringIO,
+) -> None:
+    bench = Bench()
+    for index in range(3):
+        bench.source.append(encode(window(index)), key=b"fan %d" % index)
+    bench.finish()
+    assert len(lines(stream, "record_dead_lettered")) == 1
+
+
+def test_a_record_without_a_key_is_a_dead_letter_and_a_window_at_hand_needs_none() -> None:
+    bench = Bench()
+    bench.source.append(encode(window(0)))
+    bench.source.append(encode(window(1)), key=b"pump", timestamp_ms=1000)
+    bench.source.append(window(2), timestamp_ms=2000)
+    bench.finish()
+    assert bench.journal.kept.dead_letters == ["key_mismatch"]
+    assert len(bench.series.losses) == 2

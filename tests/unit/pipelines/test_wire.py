@@ -3,6 +3,7 @@
 import json
 import re
 import tracemalloc
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from models.bundle import load_bundle
 from pipelines import features, wire
+from pipelines.dead_letters import DETAIL_CHARACTERS
 from pipelines.features import FeatureSettings
 from pipelines.window import Window
 from pipelines.wire import InvalidRecord, Reason
@@ -48,6 +50,10 @@ def fields(**changes: Any) -> dict[str, Any]:
 
 def packed(**changes: Any) -> bytes:
     return msgspec.msgpack.encode(fields(**changes))
+
+
+def wire_f4(*numbers: float, axes: Sequence[str] = ("radial",)) -> bytes:
+    return packed(dtype="f4", samples=np.array(numbers, "<f4").tobytes(), axes=list(axes))
 
 
 def as_json(**changes: Any) -> bytes:
@@ -156,7 +162,7 @@ def windows(draw: st.DrawFn) -> Window:
         unit=draw(st.sampled_from(("g", "m/s2", "mm/s", "V"))),
         samples=draw(samples(len(axes))),
         scale=draw(st.floats(1e-12, 1e3)),
-        rpm=draw(NUMBERS),
+        rpm=draw(st.none() | st.floats(0, 1e9)),
         load=draw(NUMBERS),
         temperature=draw(NUMBERS),
         sequence=draw(st.none() | st.integers(0, 2**63 - 1)),
@@ -293,6 +299,7 @@ REFUSED = [
     (packed(scale=float("inf")), Reason.NON_FINITE),
     (packed(scale=0.0), Reason.BAD_FIELD),
     (packed(rpm=float("nan")), Reason.NON_FINITE),
+    (packed(rpm=-5), Reason.BAD_FIELD),
     (packed(temperature=1e12), Reason.BAD_FIELD),
     (packed(start_ns=-1), Reason.BAD_FIELD),
     (packed(start_ns=2**63), Reason.BAD_FIELD),
@@ -329,6 +336,102 @@ def test_a_sensor_may_hold_a_slash() -> None:
 
 def test_a_key_that_names_another_asset_is_refused() -> None:
     assert refusal(packed(), key=b"Pump 8") is Reason.KEY_MISMATCH
+
+
+EXTENSION = msgspec.msgpack.Ext(5, b"abc")
+
+
+@pytest.mark.parametrize(
+    ("value", "detail"),
+    [
+        (
+            packed()[:-3],
+            f"the {len(packed()) - 3} bytes end before the window does; send the value",
+        ),
+        (as_json()[:-3], f"the {len(as_json()) - 3} bytes end before the window does; send the"),
+        (packed(unit="furlong"), "'furlong' - at `$.unit`; unit must be one of g, m/s2, mm/s, V"),
+        (as_json(unit="x" * 500), "; unit must be one of g, m/s2, mm/s, V"),
+        (packed(dtype="f8"), "'f8' - at `$.dtype`; dtype must be one of i2, i4, f4"),
+        (packed(rpm=-5), "rpm is -5.0, expected 0 or more"),
+        (
+            wire_f4(0.0, np.nan, np.inf, axes=["x", "y", "z"]),
+            "2 of 3 samples are bad, the first number 0 of axis 'y': nan, expected finite numbers",
+        ),
+        (
+            wire_f4(0.0, 0.0, -np.inf, -2e9),
+            "1 of 4 samples are bad, the first number 2 of axis 'radial': -inf",
+        ),
+        (wire_f4(0.0, -2e9), "number 1 of axis 'radial': -2e+09, allowed are -1e+09 to 1e+09"),
+        (
+            as_json(samples=[[1, 40_000]]),
+            "number 1 of axis 'radial': 40000, which does not fit dtype i2: -32768 to 32767",
+        ),
+        (msgspec.msgpack.encode([1, 2]), "no window at all: expected a map of fields, got `array`"),
+        (msgspec.msgpack.encode("hello"), "no window at all: expected a map of fields, got `str`"),
+        (
+            b"[1, 2]",
+            "only what begins with a brace is taken for JSON, and this begins with 0x5b",
+        ),
+    ],
+)
+def test_a_detail_says_what_was_found_and_what_was_expected(value: bytes, detail: str) -> None:
+    with pytest.raises(InvalidRecord) as caught:
+        wire.decode(value)
+    assert detail in caught.value.detail
+    assert len(caught.value.detail) <= DETAIL_CHARACTERS
+
+
+def test_another_value_than_an_object_is_no_window_in_json_either() -> None:
+    with pytest.raises(InvalidRecord, match="no window at all: expected a map of fields, got `arr"):
+        wire.decode(b"[1, 2]", content_type=wire.JSON)
+
+
+@pytest.mark.parametrize(
+    ("version", "found"),
+    [
+        (EXTENSION, "version extension type 5 of 3 bytes, expected 1"),
+        ([EXTENSION], "version an array of 1, expected 1"),
+        ({"x": EXTENSION}, "version a map of 1, expected 1"),
+        ("2", "version '2', expected 1"),
+    ],
+)
+def test_a_detail_is_a_function_of_the_record(version: object, found: str) -> None:
+    with pytest.raises(InvalidRecord) as caught:
+        wire.decode(packed(version=version))
+    assert caught.value.detail == found
+
+
+@pytest.mark.parametrize(
+    ("value", "asset", "sensor"),
+    [
+        (packed(samples=b""), "Pump 7", "drive end"),
+        (packed(unit="ips"), "Pump 7", "drive end"),
+        (packed(version=2, sensor=3), "Pump 7", None),
+        (
+            packed(asset="a\x1b[2J" + "b" * 1000),
+            "a\N{REPLACEMENT CHARACTER}[2J" + "b" * 59,
+            "drive end",
+        ),
+        (b"\xc1", None, None),
+        (packed()[:-3], None, None),
+    ],
+)
+def test_a_refusal_says_whose_record_it_is_as_far_as_it_says_so(
+    value: bytes, asset: str | None, sensor: str | None
+) -> None:
+    with pytest.raises(InvalidRecord) as caught:
+        wire.decode(value)
+    assert (caught.value.asset, caught.value.sensor) == (asset, sensor)
+
+
+def test_a_key_is_the_assets_name() -> None:
+    wire.check_key("Pumpe Süd".encode(), "Pumpe Süd")
+    with pytest.raises(InvalidRecord, match=r"no key, expected 'NK'; key each record by its asset"):
+        wire.check_key(None, "NK")
+    with pytest.raises(InvalidRecord, match=r"key 'nk', expected 'NK'; key each"):
+        wire.check_key(b"nk", "NK")
+    with pytest.raises(InvalidRecord, match=r"key_mismatch: key '.*xff', expected 'NK'"):
+        wire.check_key(b"\xff", "NK")
 
 
 def test_the_header_decides_before_the_first_byte() -> None:
