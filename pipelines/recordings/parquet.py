@@ -89,13 +89,19 @@ def _parquet_file(path: Path) -> Any:
 
 def _blocks(path: Path, columns: list[str], rows: int) -> Iterator[NDArray[Any]]:
     """Yield blocks, shape (rows, columns); int16 and int32 are kept, other numbers are float32."""
+    from pyarrow import ArrowException
+
     first = 0
-    with _parquet_file(path) as file:
-        for batch in file.iter_batches(batch_size=rows, columns=columns):
-            channels = [batch.column(name).to_numpy(zero_copy_only=False) for name in columns]
-            block = np.stack(channels, axis=1)
-            yield _stored(path, block, first)
-            first += len(block)
+    try:
+        with _parquet_file(path) as file:
+            for batch in file.iter_batches(batch_size=rows, columns=columns):
+                channels = [batch.column(name).to_numpy(zero_copy_only=False) for name in columns]
+                block = np.stack(channels, axis=1)
+                yield _stored(path, block, first)
+                first += len(block)
+    except (OSError, ArrowException) as error:
+        why = " ".join(str(error).split())  # Arrow tells it over several lines
+        raise RecordingError(path, f"broken after row {first}: {why}; copy it again") from error
 
 
 def _stored(path: Path, block: NDArray[Any], first: int) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from scipy.io import wavfile
 
 from daemon.cli import COMMANDS, LazyGroup, cli
+from daemon.cli.interrupting import interruptible
 from daemon.cli.options import Described
 from daemon.cli.score import Summary, rows_in
 from daemon.cli.sending import value_of
@@ -151,6 +153,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     done = bearingwatch("simulate", tmp_path / "file" / "fleet")
     assert done.exit_code == ExitStatus.BAD_SETTINGS
     assert "fleet: cannot be made: Not a directory" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_either_signal_interrupts_and_none_is_kept_afterwards(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is before
 
 
 def half_made(out: Path) -> None:

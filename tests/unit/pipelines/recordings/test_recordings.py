@@ -551,6 +551,15 @@ def test_a_parquet_column_that_is_no_number_is_named(tmp_path: Path) -> None:
     assert len(list(open_recording(path, DECLARED, columns=("Ax",)))) == 2
 
 
+def test_a_parquet_file_damaged_inside_is_refused_while_reading(tmp_path: Path) -> None:
+    path = make_parquet(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[4:60] = b"\xff" * 56
+    path.write_bytes(data)
+    with pytest.raises(RecordingError, match=r"broken after row 0: .*; copy it again$"):
+        list(open_recording(path, DECLARED))
+
+
 def test_integers_beside_floats_are_read_from_parquet(tmp_path: Path) -> None:
     path = tmp_path / "gear.parquet"
     rows = noise(250, 1)[:, 0]
