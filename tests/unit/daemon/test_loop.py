@@ -190,6 +190,15 @@ def test_another_process_of_our_name_ends_this_one() -> None:
         bench.finish()
 
 
+def test_fences_with_a_commit_between_them_are_rebalances() -> None:
+    bench = Bench()
+    for index in range(3):
+        bench.journal.failures.plan(*[Fenced("a rebalance")] * (FENCES_IN_A_ROW - 1))
+        bench.feed(window(index))
+        bench.finish()
+    assert bench.journal.kept.offsets == {0: 3}
+
+
 def test_a_defect_ends_the_process_and_names_the_record() -> None:
     bench = Bench()
     bench.feed(*(window(i, level=13 if i == 3 else 1) for i in range(6)))

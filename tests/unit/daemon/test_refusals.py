@@ -208,6 +208,17 @@ def test_a_partition_that_is_taken_away_takes_its_dead_letters_along() -> None:
     assert other.alert_letters() == ["pump/de-0"]
 
 
+def test_a_partition_that_is_taken_away_and_comes_back_owes_its_letters_once() -> None:
+    bench = Bench(source=MemorySource([0, 1]))
+    bench.feed(0, level=ALERT, partition=1)
+    bench.steps(2)
+    bench.source.revoke([1])
+    bench.steps(2)
+    bench.source.assign([1])
+    bench.finish()
+    assert bench.alert_letters() == ["pump/de-0"]
+
+
 def test_what_is_owed_to_a_partition_without_an_offset_waits_for_its_first() -> None:
     owed = Owed()
     letter = DeadLetter(b"point", None, [])
