@@ -69,7 +69,6 @@ class Batch:
     records: Sequence[Record]
     judged: Judged | None = None
     written: bool = False
-    committed: bool = False
 
     def without(self, partitions: Iterable[int]) -> Batch:
         """Return a batch of the other partitions' records, to be judged anew."""

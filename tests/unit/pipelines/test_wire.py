@@ -170,7 +170,7 @@ def windows(draw: st.DrawFn) -> Window:
 
 
 @given(windows(), st.sampled_from((wire.MSGPACK, wire.JSON)))
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_what_is_encoded_is_decoded(window: Window, content_type: str) -> None:
     value = wire.encode(window, content_type)
     key = wire.partition_key(window)
@@ -179,7 +179,7 @@ def test_what_is_encoded_is_decoded(window: Window, content_type: str) -> None:
 
 
 @given(windows())
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_json_numbers_are_read_like_base64(window: Window) -> None:
     assert_same(wire.decode(wire.encode_json_numbers(window)), window)
 
@@ -210,7 +210,7 @@ ENCODED = {
 
 
 @given(st.sampled_from(sorted(ENCODED)), st.data())
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_a_flipped_byte_gives_a_window_or_a_refusal(name: str, data: st.DataObject) -> None:
     value = bytearray(ENCODED[name])
     value[data.draw(st.integers(0, len(value) - 1))] ^= data.draw(st.integers(1, 255))
@@ -448,6 +448,12 @@ def test_unknown_fields_are_ignored() -> None:
 def test_limits_are_settings() -> None:
     limits = wire.Limits(max_bytes=100)
     assert refusal(packed(), limits=limits) is Reason.TOO_LARGE
+
+
+def test_a_record_of_the_limit_itself_is_read() -> None:
+    value = packed()
+    assert wire.decode(value, limits=wire.Limits(max_bytes=len(value))).asset == "Pump 7"
+    assert refusal(value, limits=wire.Limits(max_bytes=len(value) - 1)) is Reason.TOO_LARGE
 
 
 def test_a_window_may_start_ten_minutes_after_its_record() -> None:
