@@ -51,7 +51,11 @@ class Fatal(BearingwatchError):
 
 
 class SettingsError(BearingwatchError):
-    """Settings, assets or arguments are wrong, or a recording that they name is."""
+    """Settings, assets or arguments are wrong, or a recording that they name is.
+
+    Mostly met at the start; but a name that another process has shows when that one fences us.
+    Restarted, the two would fence each other for ever.
+    """
 
     exit_status = ExitStatus.BAD_SETTINGS
 

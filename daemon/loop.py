@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from daemon.batch import Batch, Judged, judged
-from daemon.errors import BearingwatchError, Fatal, Fenced, Unavailable
+from daemon.errors import BearingwatchError, Fatal, Fenced, SettingsError, Unavailable
 from daemon.holdings import Holdings
 from daemon.intake import sort_records
 from daemon.journal import Entry
@@ -98,7 +98,7 @@ class Loop:
     # ---- running ------------------------------------------------------------------------------
 
     def run(self, stopping: Callable[[], bool]) -> None:
-        """Go round until `stopping` or a source's end; raises `Fatal` and `StartError`."""
+        """Go round until `stopping` or a source's end; raises what ends the process."""
         while not stopping() and not self.finished:
             self.step()
 
@@ -365,7 +365,7 @@ class Loop:
         self._fences += 1
         self._report.fenced(error)
         if self._fences >= FENCES_IN_A_ROW:
-            raise Fatal(
+            raise SettingsError(
                 f"fenced {self._fences} times in a row: {error}; another process has the same "
                 "instance name or transactional id, stop one of them or name them apart"
             ) from error

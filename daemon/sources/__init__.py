@@ -4,7 +4,8 @@ Contract
 --------
 * `start` may raise `StartError`; after it `poll` may be called. `close` is idempotent.
 * One thread calls everything. `poll` blocks for `timeout_s` at most, answers with an empty
-  `Polled` when there is nothing (a server that is away is "nothing"), and raises only `Fatal`.
+  `Polled` when there is nothing (a server that is away is "nothing"), and raises only `Fatal`,
+  or `SettingsError` where another process has our name.
   `away` says after a poll whether a server was: nothing has to be done about it.
 * Partitions arrive in `Polled.assigned` before any record of theirs; the caller restores their
   state, then `seek`s them to where the journal says (or accepts the source's own start), and only

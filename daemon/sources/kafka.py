@@ -21,7 +21,7 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from daemon import kafka_clients
-from daemon.errors import Fatal, Unavailable
+from daemon.errors import SettingsError, Unavailable
 from daemon.sources import Polled, Record
 from daemon.sources.kafka_answers import Answers
 from daemon.sources.kafka_heartbeats import pace_polls
@@ -338,8 +338,8 @@ class KafkaSource:
         elif now - self._silenced_at > self._settings.heartbeat_interval_ms / 1000:
             raise self._displaced()
 
-    def _displaced(self) -> Fatal:
-        return Fatal(
+    def _displaced(self) -> SettingsError:
+        return SettingsError(
             f"another process runs as instance {self._instance!r} of group"
             f" {self._settings.group!r}: give each process an instance name of its own"
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
-from daemon.errors import Fatal, StartError, Unavailable
+from daemon.errors import SettingsError, StartError, Unavailable
 from daemon.settings import KafkaSettings
 from daemon.sources.kafka import KafkaSource
 from tests.contract.builders import assigned_in, poll_all_until, poll_until, records_of
@@ -87,7 +87,7 @@ def test_a_second_process_of_the_same_instance_ends_the_first(kafka_server: Kafk
     with started(settings) as first:
         poll_until(first, lambda seen: assigned_in(seen) == {0})
         with started(settings) as second:
-            with pytest.raises(Fatal, match="instance"):
+            with pytest.raises(SettingsError, match="instance"):
                 poll_all_until([first, second], lambda seen: False)
             polled = poll_until(second, lambda seen: True)
             assert not records_of(polled)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import structlog
 
-from daemon.errors import Fatal, Fenced, Unavailable
+from daemon.errors import ExitStatus, Fatal, Fenced, SettingsError, Unavailable
 from daemon.loop import FENCES_IN_A_ROW
 from daemon.sources.memory import MemorySource
 from pipelines.window import SensorKey
@@ -186,8 +186,9 @@ def test_another_process_of_our_name_ends_this_one() -> None:
     bench = Bench()
     bench.feed(window(0))
     bench.journal.failures.plan(*[Fenced("a newer producer")] * FENCES_IN_A_ROW)
-    with pytest.raises(Fatal, match="same instance name"):
+    with pytest.raises(SettingsError, match="same instance name") as caught:
         bench.finish()
+    assert caught.value.exit_status is ExitStatus.BAD_SETTINGS
 
 
 def test_fences_with_a_commit_between_them_are_rebalances() -> None:
