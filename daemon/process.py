@@ -66,6 +66,7 @@ class Process:
                 if not self._start(started, name, part, stopping):
                     _log.info("stop_requested", drain_s=0.0)  # nothing was read yet
                     return False
+            self._report.starting("partitions")
             return self._go(stopping)
         finally:
             started.close()
@@ -79,6 +80,7 @@ class Process:
     ) -> bool:
         """Start a part, waiting for its service; return False when asked to stop before."""
         started.add(name, part)
+        self._report.starting(name)
         patience = Patience(self._policy.backoff, self._clock.random)
         while not stopping():
             try:

@@ -70,6 +70,10 @@ class Report:
 
     # ---- the loop's own state -----------------------------------------------------------------
 
+    def starting(self, awaited: str) -> None:
+        """Note what the start waits for: it may be long before a service is known to be away."""
+        self._progress.status = f"starting, waiting for {awaited}"
+
     def round(self, waiting: bool) -> None:
         """Note one round."""
         self._progress.beat()

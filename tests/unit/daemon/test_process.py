@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,8 +29,12 @@ class Journal(MemoryJournal):
         super().__init__()
         self.failures = list(failures)
         self.closed = 0
+        self.progress: Progress | None = None
+        self.told: list[str] = []
+        """What readiness said at each try to start."""
 
     def start(self) -> None:
+        self.told.append(self.progress.told if self.progress else "")
         if self.failures:
             raise self.failures.pop(0)
         super().start()
@@ -82,6 +87,24 @@ def test_a_service_that_is_away_at_the_start_is_waited_for() -> None:
     process(journal, finished_source(1), clock).run(lambda: False)
     assert journal.store.next_offsets == {0: 1}
     assert max(clock.slept) <= 0.5
+
+
+def test_readiness_names_what_the_start_waits_for_and_what_is_away() -> None:
+    clock, journal = StubClock(), Journal(Unavailable("no broker"))
+    progress = journal.progress = Progress(clock.monotonic)
+    asked = count()
+
+    def stopping() -> bool:
+        return progress.status.endswith("partitions") or next(asked) > 100
+
+    parts = Parts(MemorySource(()), MemorySeries(), journal, CountingJudge())
+    report = Report(Metrics(), progress)
+    Process(parts, Policy(), report, clock=clock.bundle()).run(stopping)
+    assert journal.told == [
+        "starting, waiting for journal",
+        "starting, waiting for journal; journal is away",
+    ]
+    assert progress.told == "starting, waiting for partitions"
 
 
 def test_a_stop_while_waiting_at_the_start_ends_in_peace() -> None:
