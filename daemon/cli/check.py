@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daemon.settings import Settings
+    from models.bundle import Bundle
     from pipelines.recordings import Recording
     from pipelines.window import SensorKey, Window
 
@@ -96,8 +97,26 @@ def _model(settings: Settings) -> str:
 def _previous(settings: Settings) -> str:
     from daemon.app import open_previous
 
-    found = [f"{one.bundle.name} {one.bundle.hash}" for one in open_previous(settings)]
-    return f"previous bundles {', '.join(found)}"
+    previous = [one.bundle for one in open_previous(settings)]
+    _warn_of_idle(settings.model.bundle, previous)
+    return f"previous bundles {', '.join(f'{one.name} {one.hash}' for one in previous)}"
+
+
+def _warn_of_idle(bundle: Path | None, previous: Sequence[Bundle]) -> None:
+    """Name previous bundles that stand in for none: it, or one before it, has their features."""
+    from daemon.judging import open_model
+
+    present = open_model(bundle).bundle
+    judging = {present.features_hash: present}
+    for one in previous:
+        first = judging.setdefault(one.features_hash, one)
+        if first is not one:
+            which = "is" if first.hash == one.hash else "has the features of"
+            click.echo(
+                f"warning: previous bundle {one.name} {which} {first.name} {first.hash}, so it"
+                " stands in for nothing; take it out of model.previous",
+                err=True,
+            )
 
 
 # ---- recordings -------------------------------------------------------------------------------

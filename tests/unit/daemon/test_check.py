@@ -85,3 +85,14 @@ def test_score_warns_of_rules_and_limits_that_do_nothing(
         "warning: rule 1 (fan-*) matched no sensor",
     ]
     assert "in mm/s protect nothing where windows are in g" in warnings[2]
+
+
+def test_check_warns_of_a_previous_bundle_that_stands_in_for_nothing(
+    bundle: Path, recording: Path, tmp_path: Path
+) -> None:
+    path = settings(tmp_path, bundle, recording, f'previous = ["{bundle}"]\n')
+    done = bearingwatch("check", "-c", path)
+    assert done.exit_code == 0, done.output
+    (warning,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert warning.startswith("warning: previous bundle plain is plain ")
+    assert warning.endswith("stands in for nothing; take it out of model.previous")
