@@ -94,6 +94,7 @@ def load_machines(path: Path | None) -> Machines:
     try:
         return Machines(parse(path.read_text("utf-8")))
     except AssetsError as error:
-        raise SettingsError(f"{path}: {error}") from error
+        lines = str(error).splitlines()
+        raise SettingsError("\n".join(f"{path}: {line}" for line in lines)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: cannot be read: {error}") from error

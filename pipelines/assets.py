@@ -145,7 +145,7 @@ class Assets:
 
 
 def parse(text: str) -> Assets:
-    """Return the rules of an `assets.toml`; raises `AssetsError` naming rule and key."""
+    """Return the rules of an `assets.toml`; raises `AssetsError`, a line per faulty rule."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -154,7 +154,15 @@ def parse(text: str) -> Assets:
     rules = document.get("rule", [])
     if not isinstance(rules, list):
         raise AssetsError("assets.toml: write rules as [[rule]], with two brackets")
-    return Assets([_compiled(number, rule) for number, rule in enumerate(rules, start=1)])
+    compiled, faults = [], []
+    for number, rule in enumerate(rules, start=1):
+        try:
+            compiled.append(_compiled(number, rule))
+        except AssetsError as error:
+            faults.append(error)
+    if faults:
+        raise AssetsError("\n".join(map(str, faults))) from faults[0]
+    return Assets(compiled)
 
 
 def _first(values: Iterator[_T | None]) -> _T | None:
@@ -186,9 +194,18 @@ def _compiled(number: int, told: object) -> _Compiled:
     try:
         rule = msgspec.convert(told, _Rule)
     except msgspec.ValidationError as error:
-        raise AssetsError(f"{place}: {error}") from error
+        raise AssetsError(f"{place}: {error}{_got(told, str(error))}") from error
     _check_limits(rule.limits, place)
     return _Compiled(number, _pattern(rule.match), rule, _bearing(rule.bearing, place))
+
+
+def _got(told: dict[str, Any], message: str) -> str:
+    """Show the value at the place that ends msgspec's message, where that is plain."""
+    found = re.search(r"at `\$\.([\w.]+)`$", message)
+    value: Any = told
+    for key in found.group(1).split(".") if found else ():
+        value = value.get(key) if isinstance(value, dict) else None
+    return f", got {value!r}" if isinstance(value, str | int | float) else ""
 
 
 def _pattern(match: str) -> re.Pattern[str]:
