@@ -44,7 +44,7 @@ class Run:
         judge = Judging(model, replace(settings, commissioning=short))
         source, self.series, journal = MemorySource(), MemorySeries(), MemoryJournal()
         for number in numbers:
-            of = window(number, level=4.0 if number >= LOUD_FROM else 1.0)
+            of = window(number, level=8.0 if number >= LOUD_FROM else 1.0)
             source.append(of, key=of.asset.encode(), timestamp_ms=of.start_ns // 10**6 + 1000)
         source.finish()
         journal.start()
