@@ -59,7 +59,7 @@ def normalised(
     if len(observations) < baseline_windows:
         raise TrainingError(
             f"{name}: {len(observations)} healthy windows, its baseline alone needs "
-            f"{baseline_windows}: leave it out (--exclude) or ask for fewer"
+            f"{baseline_windows}: leave it out (--exclude) or tell of more healthy windows"
         )
     summary = BaselineSummary.empty()
     for observation in observations[:baseline_windows]:

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 _ORDERS: Final = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">"}
 _UNKNOWN: Final = 0xFFFF_FFFF
 """Length that a program writes which cannot go back to the header: it streamed."""
+_UNFINISHED: Final = bytes(4)
+_NEVER_WRITTEN: Final = (
+    "its header was never finished, it tells of no length: the recorder was interrupted;"
+    " save it anew with a program that repairs headers"
+)
 
 
 def check_whole(path: Path) -> None:
@@ -33,6 +38,8 @@ def check_whole(path: Path) -> None:
                 block = struct.unpack(f"{order}H", file.read(14)[12:])[0]
             if name == b"data":
                 told = longest if size == _UNKNOWN else size
+                if size == 0 and found > at:
+                    raise RecordingError(path, _NEVER_WRITTEN)
                 _refuse_a_part(path, told, found - at, block)
                 return
     raise RecordingError(path, "a WAV file without samples; was it cut short? copy it again")
@@ -46,6 +53,8 @@ def _order(path: Path, head: bytes) -> str:
         raise RecordingError(
             path, f"not a WAV file: it begins with {ascii(head[:4])[1:]}, not RIFF"
         )
+    if head[4:8] == _UNFINISHED:
+        raise RecordingError(path, _NEVER_WRITTEN)
     return order
 
 

@@ -584,6 +584,20 @@ def test_times_that_no_window_can_have_are_refused(
         list(open_recording(path))
 
 
+@pytest.mark.parametrize("unfinished", [slice(4, 8), slice(40, 44)], ids=["file", "data"])
+def test_a_wav_file_whose_recorder_was_interrupted_is_refused(
+    tmp_path: Path, unfinished: slice
+) -> None:
+    path = tmp_path / "a.wav"
+    wavfile.write(path, 8_000, np.ones(16_000, np.int16))
+    content = bytearray(path.read_bytes())
+    assert content[36:40] == b"data"
+    content[unfinished] = bytes(4)
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match="never finished"):
+        open_recording(path, Declared(unit="g", scale=0.001))
+
+
 def test_an_archive_cut_short_is_refused(tmp_path: Path) -> None:
     path = make_femto_npz(tmp_path)
     path.write_bytes(path.read_bytes()[:-200])
