@@ -138,7 +138,7 @@ class KafkaJournal:
         """Commit with dead letters that any topic takes: a batch must not fail for ever."""
         cut = [(partition, _cut(letter)) for partition, letter in entry.dead_letters]
         try:
-            self._commit(replace(entry, dead_letters=cut))
+            self._commit(replace(entry, dead_letters=cut), standing_for=entry.dead_letters)
         except TooLarge as error:
             largest = max(len(message.value) for message in self._messages(entry))
             raise Fatal(
@@ -146,7 +146,8 @@ class KafkaJournal:
                 f" {self._settings.state_topic} and {self._settings.alerts_topic}"
             ) from error
 
-    def _commit(self, entry: Entry) -> None:
+    def _commit(self, entry: Entry, standing_for: Sequence[tuple[int, DeadLetter]] = ()) -> None:
+        """Commit `entry`, whose dead letters may stand for longer ones that Kafka refused."""
         messages = list(self._messages(entry))
         marks = dict(self._delivery.unsaved())
         next_offsets = self._with_marked(entry.next_offsets, marks)
@@ -159,7 +160,7 @@ class KafkaJournal:
             self._fenced = True
             raise
         except OutcomeUnknown as error:
-            self._doubt = _Doubt(next_offsets, marks, entry.dead_letters)
+            self._doubt = _Doubt(next_offsets, marks, standing_for or entry.dead_letters)
             if not self._settle():
                 raise Unavailable("the transaction was not committed") from error
             return

@@ -223,6 +223,31 @@ def test_a_dead_letter_that_the_topic_refuses_is_cut_and_the_batch_goes_on(
         assert subscribed(settings) == ["a"]
 
 
+def test_a_letter_that_was_cut_is_not_told_again_when_its_outcome_was_unknown(
+    kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_topics(kafka_server.bootstrap, **SHORT)
+    limit_record_size(settings, settings.dead_letters_topic, 100_000)
+    letter = DeadLetter(b"x" * 300_000, b"key", [("reason", b"too_large")])
+    wanted = replace(entry(5, "a"), dead_letters=[(0, letter)])
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        run = journal._transactions.run
+
+        def lose_the_second(*args: Any) -> Any:
+            if len(args[0][-2].value) == 4096:  # the cut letter, before the alert
+                lose_the_end(journal, after_sending=True)
+            return run(*args)
+
+        with monkeypatch.context() as away:
+            away.setattr(journal._transactions, "run", lose_the_second)
+            away.setattr(journal._reader, "committed", unreachable)
+            with pytest.raises(Unavailable):
+                journal.commit(wanted)
+        journal.commit(wanted)
+        letters = read_committed(settings, settings.dead_letters_topic)
+        assert [letter.value for letter in letters] == [b"x" * 4096]
+
+
 def test_a_state_that_the_topic_refuses_is_fatal_and_says_what_to_do(
     kafka_server: KafkaServer,
 ) -> None:
