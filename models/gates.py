@@ -36,7 +36,7 @@ def standing(rows: Rows, level: Floats, rpm: Floats, policy: GatePolicy) -> Bool
     believed for `standing_windows`: the sensor must not stay uncommissioned for it.
     """
     silent = level < np.log10(policy.stop_ratio)
-    believed = (rows["rpm"] > 0) | (rows["index"] <= policy.standing_windows)
+    believed = (rows["rpm"] >= TURNING_RPM) | (rows["index"] <= policy.standing_windows)
     stopped: Bools = silent | (np.isnan(level) & (np.abs(rpm) < TURNING_RPM) & believed)
     return stopped
 

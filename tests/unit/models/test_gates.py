@@ -42,6 +42,7 @@ def test_before_a_baseline_a_tachometer_that_never_turned_is_believed_for_a_whil
     assert stands_at(np.nan, 0.0, index=last)
     assert not stands_at(np.nan, 0.0, index=last + 1)
     assert stands_at(np.nan, 0.0, index=last + 1, turned=1500.0)
+    assert not stands_at(np.nan, 0.5, index=last + 1, turned=0.5)
 
 
 def test_a_shaft_that_turns_backwards_turns() -> None:
