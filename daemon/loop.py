@@ -217,10 +217,11 @@ class Loop:
             return
         partitions = frozenset(self._unrestored)
         with self._report.calling("journal", "restore"):
-            restored = self._parts.journal.restore(partitions)
+            restored = dict(self._parts.journal.restore(partitions))
         for partition in sorted(partitions):
-            self._holdings.take(partition, restored[partition])
-            start = restored[partition].next_offset
+            held = restored.pop(partition)  # so that its records go as its states come
+            self._holdings.take(partition, held)
+            start = held.next_offset
             start = self._first_seen.get(partition) if start is None else start
             if start is not None:
                 self._parts.source.seek(partition, start)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon.cli.options import config_option
-from daemon.cli.threads import cap_threads
+from daemon.cli.threads import cap_threads, share_heap
 from daemon.errors import BearingwatchError, ExitStatus
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def command(ctx: click.Context, config: Path | None) -> None:
     Exit status: 0 stopped, 1 a defect, 2 bad settings, 3 could not start.
     """  # noqa: D301
     cap_threads()
+    share_heap()
     from daemon.stopping import Stopping
 
     stopping = Stopping()
