@@ -110,6 +110,7 @@ class Observation:
     quality: Quality
     fault_lines: NDArray[np.float32] | None = None
     rpm: float | None = None
+    """Measured speed; 0 or more, whichever way the shaft turns."""
     load: float | None = None
     temperature: float | None = None
     shaft_hz: float | None = None
@@ -233,7 +234,7 @@ def _observe(
             velocity_rms=found.velocity[row],
             quality=fitness,
             fault_lines=None if expected is None else found.lines[row],
-            rpm=window.rpm,
+            rpm=_speed(window),
             load=window.load,
             temperature=window.temperature,
             shaft_hz=shaft_hz,
@@ -340,16 +341,22 @@ def _all_bands(
     return result
 
 
+def _speed(window: Window) -> float | None:
+    """Return the measured speed without its sign, by which gateways tell the direction."""
+    return None if window.rpm is None else abs(window.rpm)
+
+
 def _speed_and_lines(
     window: Window, lookup: Callable[[SensorKey], Machine | None]
 ) -> tuple[float | None, tuple[float, ...] | None]:
     """Return the shaft's speed in Hz and the four fault lines in Hz, None where not known."""
     machine = lookup(window.key)
     rated = None if machine is None else machine.rated_rpm
-    rpm = window.rpm if window.rpm is not None else rated
+    measured = _speed(window)
+    rpm = rated if measured is None else measured
     if rpm is None or rpm == 0.0:
         return None, None
-    shaft_hz = abs(rpm) / 60.0  # the sign is a direction
+    shaft_hz = rpm / 60.0
     if machine is None or machine.geometry is None:
         return shaft_hz, None
     return shaft_hz, envelope.fault_lines_hz(machine.geometry.fault_orders(), shaft_hz)

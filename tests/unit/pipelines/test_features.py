@@ -105,6 +105,16 @@ def test_an_observation_carries_what_the_window_said() -> None:
     assert found.shaft_hz == pytest.approx(15.0)
 
 
+def test_the_sign_of_a_speed_is_a_direction_and_changes_no_bit() -> None:
+    window = build_window(noise(6))  # of a machine whose rated speed is another one
+    (ahead, back) = extract(
+        [replace(window, asset="pump", rpm=rpm) for rpm in (1800.0, -1800.0)], SETTINGS, known
+    )
+    assert ahead.fault_lines is not None
+    assert bits(back) == bits(ahead)
+    assert (back.rpm, back.shaft_hz) == (ahead.rpm, ahead.shaft_hz) == (1800.0, 30.0)
+
+
 def test_shapes_follow_the_settings() -> None:
     chosen = FeatureSettings(frames=5, bands=11, envelope_bands=3)
     found = extract(assorted(6, 7), chosen, known)
