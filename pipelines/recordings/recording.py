@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from pipelines.window import SensorKey, Window
-from pipelines.wire import InvalidRecord, Reason, check_names, encode
+from pipelines.wire import InvalidRecord, Reason, check_axes, check_names, encode
 
 DEFAULT_START: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Start of a recording that carries no date and for which none was declared."""
@@ -80,7 +80,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         """Refuse names and numbers that no recording can have."""
-        check_names(self.asset or "asset", self.sensor or "sensor")
+        self._check_names()
         for name in ("sample_rate_hz", "scale", "full_scale", "window_s"):
             number = getattr(self, name)
             if number is not None and not 0.0 < number < float("inf"):
@@ -93,6 +93,16 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"start must be from 1970-01-01 to 2262-04-11, got {self.start}")
         if self.scale is not None and self.full_scale is not None:
             raise ValueError("declare scale or full_scale, not both")
+
+    def _check_names(self) -> None:
+        asset = "asset" if self.asset is None else self.asset
+        sensor = "sensor" if self.sensor is None else self.sensor
+        try:
+            check_names(asset, sensor)
+            if self.axes is not None:
+                check_axes(self.axes)
+        except InvalidRecord as error:
+            raise ValueError(error.detail) from error
 
     @property
     def start_ns(self) -> int | None:

@@ -33,9 +33,9 @@ def check_whole(path: Path) -> None:
         block = longest = 0
         for name, at, size in _chunks(file, order):
             if name == b"ds64":
-                longest = struct.unpack("<Q", file.read(16)[8:])[0]
+                longest = struct.unpack("<8xQ", _header(path, file, 16))[0]
             if name == b"fmt ":
-                block = struct.unpack(f"{order}H", file.read(14)[12:])[0]
+                block = struct.unpack(f"{order}12xH", _header(path, file, 14))[0]
             if name == b"data":
                 told = longest if size == _UNKNOWN else size
                 if size == 0 and found > at:
@@ -43,6 +43,13 @@ def check_whole(path: Path) -> None:
                 _refuse_a_part(path, told, found - at, block)
                 return
     raise RecordingError(path, "a WAV file without samples; was it cut short? copy it again")
+
+
+def _header(path: Path, file: IO[bytes], count: int) -> bytes:
+    found = file.read(count)
+    if len(found) < count:
+        raise RecordingError(path, "cut short within its header, before any sample; copy it again")
+    return found
 
 
 def _order(path: Path, head: bytes) -> str:

@@ -92,9 +92,16 @@ def first_line(path: Path) -> str:
             line = lines.readline().strip("\r\n")
     except OSError as error:
         raise RecordingError(path, f"cannot be read: {error.strerror}") from error
-    if not line.strip():
-        raise RecordingError(path, "starts with no numbers; is the file empty?", line=1)
-    return line
+    if line.strip():
+        return line
+    if _is_blank(path):
+        raise RecordingError(path, "the file is empty, or has blank lines alone")
+    raise RecordingError(path, "is blank; remove it", line=1)
+
+
+def _is_blank(path: Path) -> bool:
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        return not any(map(str.strip, lines))
 
 
 def first_lines(path: Path, count: int) -> list[str]:

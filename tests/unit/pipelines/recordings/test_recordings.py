@@ -472,7 +472,15 @@ def test_a_femto_file_out_of_order_is_named(tmp_path: Path) -> None:
 def test_an_empty_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "empty.csv"
     path.touch()
-    with pytest.raises(RecordingError, match="is the file empty"):
+    with pytest.raises(RecordingError, match="the file is empty"):
+        open_recording(path, DECLARED)
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_first_line_is_told_as_such(tmp_path: Path, blank: str) -> None:
+    path = make_csv(tmp_path)
+    path.write_text(f"{blank}\n{path.read_text()}")
+    with pytest.raises(RecordingError, match=r"line 1: is blank; remove it"):
         open_recording(path, DECLARED)
 
 
@@ -490,7 +498,12 @@ def test_bytes_of_another_kind_are_refused(tmp_path: Path, name: str) -> None:
         (b"", "the file is empty, no WAV file"),
         (b"ID3 mp3 and so on", "not a WAV file: it begins with 'ID3 ', not RIFF"),
         (b"RIFF\x04\0\0\0WAVE", "a WAV file without samples"),
-        (b"RIFF\x04\0\0\0WAVEfmt \x10\0\0\0", "cannot be read as WAV"),
+        (b"RIFF\x04\0\0\0WAVEfmt \x10\0\0\0", r"fan\.wav: cut short within its header"),
+        (
+            b"RIFF\x04\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\0\0\0\0\0\0",
+            r"fan\.wav: cut short within its header",
+        ),
+        (b"RF64\xff\xff\xff\xffWAVEds64\x1c\0\0\0\0\0", r"fan\.wav: cut short within its header"),
     ],
 )
 def test_what_is_no_wav_file_is_told(tmp_path: Path, data: bytes, problem: str) -> None:
@@ -652,6 +665,9 @@ def test_a_signal_under_one_window_says_what_to_declare(tmp_path: Path) -> None:
         {"unit": "ips"},
         {"sample_rate": 1.0},
         {"window_s": -1.0},
+        {"asset": ""},
+        {"sensor": ""},
+        {"axes": ("x", "x")},
         {"scale": float("inf")},
         {"rpm": float("nan")},
         {"load": float("inf")},
@@ -728,7 +744,7 @@ def test_the_real_ims_test_has_the_means_that_were_published_with_it(data_dir: P
     assert windows[0].start_ns == nanoseconds(datetime(2004, 2, 12, 10, 32, 39, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("asset", ["a/b", "pump\x1b[2J", " pump"])
+@pytest.mark.parametrize("asset", ["", "a/b", "pump\x1b[2J", " pump"])
 def test_a_declared_name_that_could_not_travel_is_refused(asset: str) -> None:
     with pytest.raises(ValueError, match="asset"):
         Declared(asset=asset)
