@@ -5,7 +5,6 @@ Each kind is imported when it is chosen, so that a run without Kafka does not im
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -281,7 +280,7 @@ def _simulated(settings: Settings) -> Iterator[Window]:
         machines=told.machines,
         sensors_per_machine=told.sensors_per_machine,
         degrading=told.degrading,
-        windows=math.ceil(told.days * 86_400 / told.cadence_s),
+        windows=int(told.windows),
         cadence_s=told.cadence_s,
     )
     return Fleet(spec).windows()

@@ -7,6 +7,7 @@ are relative to the file.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import socket
@@ -23,6 +24,8 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
@@ -232,6 +235,12 @@ class CsvSettings(Section):
     """File of one row per window and sensor; it appears when the source came to its end."""
 
 
+def _check_declared(fields: Mapping[str, Any]) -> None:
+    from pipelines.recordings import declare
+
+    declare(**{name: value for name, value in fields.items() if value is not None})
+
+
 class RecordingsSettings(Section):
     """Recordings to read windows from."""
 
@@ -259,8 +268,20 @@ class RecordingsSettings(Section):
     """Length of the windows that one continuous signal is cut into."""
     rpm: Positive | None = None
     """Declared speed, if it is constant."""
-    load: Annotated[float, Field(ge=0)] | None = None
+    load: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Declared load, if it is constant; in any unit."""
+
+    @field_validator("asset", "sensor", "axes", "start")
+    @classmethod
+    def _can_be_declared(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse here what no recording can have, so that file or variable are told."""
+        _check_declared({str(info.field_name): value})
+        return value
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        _check_declared(self.model_dump(exclude={"paths"}))
+        return self
 
 
 class SimulatorSettings(Section):
@@ -268,9 +289,9 @@ class SimulatorSettings(Section):
 
     seed: Annotated[int, Field(ge=0)] = 1
     """The same seed gives the same fleet, to the bit."""
-    machines: Count = 6
+    machines: Annotated[int, Field(ge=1, le=10_000)] = 6
     """How many machines the fleet has."""
-    sensors_per_machine: Count = 3
+    sensors_per_machine: Annotated[int, Field(ge=1, le=100)] = 3
     """Sensors along the shaft of each machine."""
     degrading: Annotated[int, Field(ge=0)] = 3
     """So many of the machines have one bearing that fails."""
@@ -278,6 +299,19 @@ class SimulatorSettings(Section):
     """Simulated time between two windows of a sensor."""
     days: Positive = 5.0
     """Simulated days until the source is exhausted."""
+
+    @property
+    def windows(self) -> float:
+        """Windows of each sensor, a whole number."""
+        windows = self.days * 86_400 / self.cadence_s
+        return math.ceil(windows) if math.isfinite(windows) else windows
+
+    @model_validator(mode="after")
+    def _run_is_possible(self) -> Self:
+        from pipelines.simulator import check_run
+
+        check_run(self.windows, self.cadence_s)
+        return self
 
 
 class ModelSettings(Section):

@@ -35,12 +35,16 @@ class Origin:
         """Return what told the setting at `place`, or should have."""
         for end in range(len(place), 0, -1):
             variable = self.variables.get(tuple(place[:end]))
-            if variable and (end > 1 or not self._holds(place)):
+            whole_table = end == 1 and (len(place) > 1 or self._has_table(place[0]))
+            if variable and not (whole_table and self._holds(place)):
                 return variable
         below = [name for key, name in self.variables.items() if place and key[0] == place[0]]
         if len(place) == 1 and below:  # a rule of a whole table, of which variables told a part
             return ", ".join(([self.named] if self._holds(place) else []) + below)
         return self.named
+
+    def _has_table(self, name: str) -> bool:
+        return isinstance(self.told.get(name), Mapping)
 
     def _holds(self, place: Sequence[str]) -> bool:
         inner: Any = self.told
@@ -100,7 +104,9 @@ def _mistake(detail: ErrorDetails, root: type[BaseModel], place: Sequence[str]) 
 
 
 def _got(detail: ErrorDetails, place: Sequence[str]) -> str:
-    """Show what was given, unless it may be a secret or is a whole table."""
+    """Show what was given, unless told already, it may be a secret or is a whole table."""
+    if ", got " in detail["msg"]:
+        return ""
     got: Any = detail["input"]
     secret = any("token" in part or "password" in part for part in place)
     return "" if secret or isinstance(got, dict | BaseModel) else f", got {got!r}"

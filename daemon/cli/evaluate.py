@@ -140,10 +140,8 @@ def evaluate(
     try:
         lives = _read(recordings, opened, machines, asked)
         results = _report(recordings, lives, opened, machines, asked)
-    except EvaluationError as error:
+    except (EvaluationError, TrainingError, RecordingError, Unfit) as error:
         raise SettingsError(str(error)) from error
-    except (TrainingError, RecordingError, Unfit) as error:
-        raise StartError(str(error)) from error
     _print(results)
     click.echo(f"the report is in {asked.out}")
 

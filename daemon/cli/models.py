@@ -54,10 +54,7 @@ def list_(directory: Path | None) -> None:
         else:
             table.add_row(facts["name"], facts["hash"], facts["created"], facts["trained on"])
     Console().print(table)
-    for reason in bad:
-        click.echo(f"bad: {reason}", err=True)
-    if bad:
-        sys.exit(ExitStatus.FATAL)
+    _tell(bad, ExitStatus.FATAL)
 
 
 @command.command("show")
@@ -90,12 +87,28 @@ def verify(bundles: tuple[str, ...]) -> None:
     \b
     bearingwatch models verify
     bearingwatch models verify ./bundles/plant-7
+
+    Exit status: 0 all sound, 3 a bundle is not; the others are checked all the same.
     """  # noqa: D301
+    bad: list[str] = []
     for bundle in bundles or (None,):
-        loaded = _load(bundle)
-        click.echo(
-            f"{loaded.name} {loaded.hash}: all files and golden losses are as they should be"
-        )
+        try:
+            loaded = _load(bundle)
+        except StartError as error:
+            bad.append(str(error))
+        else:
+            click.echo(
+                f"{loaded.name} {loaded.hash}: all files and golden losses are as they should be"
+            )
+    _tell(bad, ExitStatus.COULD_NOT_START)
+
+
+def _tell(bad: list[str], status: ExitStatus) -> None:
+    """Say what is wrong with bundles, and end with `status` where anything is."""
+    for reason in bad:
+        click.echo(f"bad: {reason}", err=True)
+    if bad:
+        sys.exit(status)
 
 
 def _load(bundle: Path | str | None) -> Bundle:

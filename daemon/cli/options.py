@@ -46,29 +46,56 @@ assets_option = click.option(
     "--assets", type=FILE, help="TOML file that says what is known of the machines."
 )
 POSITIVE = Finite(min=0, min_open=True)
+MACHINES = click.IntRange(1, 10_000)
+"""Machines of a simulated fleet."""
 
 
-def _listed(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
-    return None if value is None else tuple(part.strip() for part in value.split(","))
+def _split(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(","))
 
 
-def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+def _time(value: str) -> datetime:
     try:
-        return None if value is None else datetime.fromisoformat(value)
+        return datetime.fromisoformat(value)
     except ValueError as error:
         raise click.BadParameter(f"{value!r} is no time like 2026-01-31T12:00:00Z") from error
 
 
+def _declaring(read: Callable[[str], Any] = str) -> Callable[..., Any]:
+    """Return a callback that checks a declaration by itself, so that its option is told."""
+
+    def checked(_ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+        if value is None:
+            return None
+        from pipelines.recordings import declare
+
+        told = read(value)
+        try:
+            declare(**{str(param.name): told})
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+        return told
+
+    return checked
+
+
 _DECLARED = (
-    click.option("--asset", help="Name of the machine, where files do not say."),
-    click.option("--sensor", help="Name of the sensor, where files do not say."),
     click.option(
-        "--axes", metavar="NAME,...", callback=_listed, help="Names of the channels, in order."
+        "--asset", callback=_declaring(), help="Name of the machine, where files do not say."
+    ),
+    click.option(
+        "--sensor", callback=_declaring(), help="Name of the sensor, where files do not say."
+    ),
+    click.option(
+        "--axes",
+        metavar="NAME,...",
+        callback=_declaring(_split),
+        help="Names of the channels, in order.",
     ),
     click.option(
         "--columns",
         metavar="NAME,...",
-        callback=_listed,
+        callback=_declaring(_split),
         help="Columns to read, of CSV and Parquet alone.  [default: all]",
     ),
     click.option("--sample-rate-hz", type=POSITIVE, help="Rate."),
@@ -84,7 +111,7 @@ _DECLARED = (
     click.option(
         "--start",
         metavar="TIME",
-        callback=_time,
+        callback=_declaring(_time),
         help="Time of the first sample, such as 2026-01-31T12:00:00Z; UTC where it has no zone.",
     ),
     click.option(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pipelines.window import Window
+
+
+LONGEST_S: Final = 3_600.0
+"""Of one sleep: the system's clock takes no number of seconds that a float can hold."""
 
 
 def paced(
@@ -28,7 +32,6 @@ def paced(
             began, first_ns = monotonic(), window.start_ns
         by_rate = count / rate_hz if rate_hz else 0.0
         by_time = (window.start_ns - first_ns) * 1e-9 / speed if speed else 0.0
-        wait_s = began + max(by_rate, by_time) - monotonic()
-        if wait_s > 0:
-            sleep(wait_s)
+        while (wait_s := began + max(by_rate, by_time) - monotonic()) > 0:
+            sleep(min(wait_s, LONGEST_S))
         yield window

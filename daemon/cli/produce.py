@@ -13,6 +13,7 @@ from daemon.cli.console import progress
 from daemon.cli.interrupting import interruptible
 from daemon.cli.options import (
     ANYTHING,
+    MACHINES,
     POSITIVE,
     config_option,
     declared_options,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--simulate", "seed", type=click.IntRange(0), metavar="SEED", help="Send a simulated fleet."
 )
-@click.option("--machines", type=click.IntRange(1), default=6, show_default=True)
+@click.option("--machines", type=MACHINES, default=6, show_default=True)
 @click.option("--rate", type=POSITIVE, help="Windows a second, at most.")
 @click.option(
     "--speed",
@@ -119,8 +120,17 @@ def _refuse_what_cannot_be_sent(recording: Recording, as_json: bool) -> None:
     """Raise `SettingsError` before anything is sent; what all windows share shows in the first."""
     from daemon.cli.sending import value_of
     from daemon.recorded import first_window
+    from pipelines.features import FeatureSettings, TooShort, Unfit, check
 
-    value_of(first_window(recording), recording.path, as_json=as_json)
+    window = first_window(recording)
+    value_of(window, recording.path, as_json=as_json)
+    try:
+        check(window, FeatureSettings())
+    except Unfit as error:
+        longer = "; declare a longer window_s (--window-s)" if isinstance(error, TooShort) else ""
+        raise SettingsError(
+            f"{recording.path}: {error}, as docs/wire-format.md says: less cannot be judged{longer}"
+        ) from error
 
 
 def _simulated(seed: int, machines: int) -> tuple[Iterator[Window], int | None]:

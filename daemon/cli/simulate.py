@@ -12,7 +12,7 @@ import click
 
 from daemon.cli.console import progress
 from daemon.cli.interrupting import interruptible
-from daemon.cli.options import OUT, POSITIVE, Finite
+from daemon.cli.options import MACHINES, OUT, POSITIVE, Finite
 from daemon.cli.threads import cap_threads
 from daemon.errors import ExitStatus, SettingsError, StartError
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 RATES = Finite(min=640, max=1_000_000)
 """In Hz: slower no features can be had, faster the wire format does not take."""
+CADENCES = Finite(min=0.001, max=31_536_000)
+MOST_WINDOWS = 1_000_000
+"""Both as `pipelines.simulator.check_run` has them, which takes long to import."""
 
 
 @click.command("simulate")
@@ -36,13 +39,13 @@ RATES = Finite(min=640, max=1_000_000)
     show_default=True,
     help="The same seed gives the same bytes.",
 )
-@click.option("--machines", default=6, show_default=True, type=click.IntRange(1))
+@click.option("--machines", default=6, show_default=True, type=MACHINES)
 @click.option(
     "--sensors",
     "sensors_per_machine",
     default=3,
     show_default=True,
-    type=click.IntRange(1),
+    type=click.IntRange(1, 100),
     help="Per machine.",
 )
 @click.option(
@@ -56,12 +59,12 @@ RATES = Finite(min=640, max=1_000_000)
     "--windows",
     default=600,
     show_default=True,
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST_WINDOWS),
     help="Windows of each sensor.",
 )
 @click.option(
     "--cadence-s",
-    type=POSITIVE,
+    type=CADENCES,
     default=600.0,
     show_default=True,
     help="Time between two windows.",
@@ -106,21 +109,32 @@ def drawn(wanted: dict[str, Any]) -> Fleet:
     """Return a fleet whose windows can be judged and sent; raises `SettingsError`."""
     from pipelines.features import FeatureSettings, Unfit, check
     from pipelines.simulator import Fleet, random_fleet
-    from pipelines.wire import DEFAULT_LIMITS, InvalidRecord, encode
+    from pipelines.wire import InvalidRecord, encode
 
     try:
+        _refuse_too_many(wanted["duration_s"], wanted["sample_rate_hz"])
         fleet = Fleet(random_fleet(**wanted))
-        if fleet.spec.grid.count > DEFAULT_LIMITS.max_samples:  # before so many are made
-            raise ValueError(
-                f"{fleet.spec.grid.count} samples, at most {DEFAULT_LIMITS.max_samples}"
-            )
         for index in (0, fleet.spec.windows - 1):
             window = fleet.window(fleet.keys[0], index)
             check(window, FeatureSettings())
             encode(window)
     except (ValueError, OverflowError, Unfit, InvalidRecord) as error:
-        raise SettingsError(f"--window-s, --sample-rate-hz, --cadence-s: {error}") from error
+        raise SettingsError(
+            f"--windows, --window-s, --sample-rate-hz, --cadence-s: {error}"
+        ) from error
     return fleet
+
+
+def _refuse_too_many(duration_s: float, sample_rate_hz: float) -> None:
+    """Raise `SettingsError` before so many samples are made."""
+    from pipelines.wire import DEFAULT_LIMITS
+
+    most = DEFAULT_LIMITS.max_samples
+    if duration_s * sample_rate_hz > most:
+        raise SettingsError(
+            f"--window-s: {duration_s:g} s at {sample_rate_hz:g} Hz are over {most} samples, the "
+            "most that a window may have; choose a shorter one"
+        )
 
 
 @contextmanager

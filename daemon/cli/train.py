@@ -129,9 +129,9 @@ def train(request: Request, out: Path, assets: Path | None) -> Bundle:
             telling = Telling(advance, request.recipe)
             trained = train_from_paths(request, lookup, telling.tell)
         return publish(trained, out, f"{datetime.now(UTC):%Y-%m-%d}")
-    except (RecordingError, Unfit) as error:
+    except (RecordingError, TrainingError, Unfit) as error:
         raise SettingsError(str(error)) from error
-    except (TrainingError, BundleError) as error:
+    except BundleError as error:
         raise StartError(str(error)) from error
 
 

@@ -27,7 +27,14 @@ from pipelines.simulator.duty import Duty
 from pipelines.simulator.family import PROVING, WORKSHOP, Events, Family, quiet
 from pipelines.simulator.fleet import Fleet
 from pipelines.simulator.growth import Fault, Healing
-from pipelines.simulator.plant import AfterFailure, FleetSpec, MachineSpec, SensorSpec, Truth
+from pipelines.simulator.plant import (
+    AfterFailure,
+    FleetSpec,
+    MachineSpec,
+    SensorSpec,
+    Truth,
+    check_run,
+)
 from pipelines.simulator.structure import Mode, Structure
 from pipelines.simulator.tones import InverterTone, ShaftTone
 
@@ -59,6 +66,7 @@ __all__ = [
     "Structure",
     "Truth",
     "WearIn",
+    "check_run",
     "quiet",
     "random_fleet",
 ]

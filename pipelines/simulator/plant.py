@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 MONDAY_NS: Final = 1_736_121_600_000_000_000
 """2025-01-06T00:00:00Z, where simulated time begins unless told."""
+LEAST_CADENCE_S: Final = 0.001
+MOST_CADENCE_S: Final = 31_536_000.0
+MOST_WINDOWS: Final = 1_000_000
+"""Of one sensor: what its machine goes through is drawn for all of them at once, in memory."""
 
 
 class AfterFailure(StrEnum):
@@ -85,6 +89,22 @@ class Truth(NamedTuple):
     failure: int
 
 
+def check_run(windows: float, cadence_s: float, start_ns: int = MONDAY_NS) -> None:
+    """Raise ValueError for a run that is too long, or whose windows are no time apart."""
+    if not LEAST_CADENCE_S <= cadence_s <= MOST_CADENCE_S:  # also true for NaN
+        raise ValueError(
+            f"cadence_s must be {LEAST_CADENCE_S:g} to {MOST_CADENCE_S:.0f}, which is a year, "
+            f"got {cadence_s:g}"
+        )
+    if not 1 <= windows <= MOST_WINDOWS:
+        raise ValueError(f"a sensor has 1 to {MOST_WINDOWS} windows, got {windows:.7g}")
+    if start_ns + (windows - 1) * cadence_s * 1e9 >= 2**63:
+        raise ValueError(
+            f"{windows} windows every {cadence_s:g} s go beyond 2262-04-11, the last day that a"
+            " window can have; take fewer windows, or a shorter cadence"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class FleetSpec:
     """A fleet over `windows` rounds; every sensor gives one window of `duration_s` a round.
@@ -104,8 +124,9 @@ class FleetSpec:
 
     def __post_init__(self) -> None:
         """Refuse what would give no window, and names that are not unique."""
-        if self.windows < 1 or self.grid.count < 2 or self.cadence_s <= 0:
-            raise ValueError("a fleet needs windows of two samples or more, and a positive cadence")
+        check_run(self.windows, self.cadence_s, self.start_ns)
+        if self.grid.count < 2:
+            raise ValueError(f"a fleet needs windows of two samples or more, got {self.grid.count}")
         assets = [machine.asset for machine in self.machines]
         if len(set(assets)) != len(assets):
             raise ValueError("two machines have the same name")

@@ -20,7 +20,7 @@ from daemon.cli.interrupting import interruptible
 from daemon.cli.options import Described
 from daemon.cli.score import Summary, rows_in
 from daemon.cli.sending import value_of
-from daemon.cli.simulate import RATES, whole
+from daemon.cli.simulate import CADENCES, MOST_WINDOWS, RATES, whole
 from daemon.cli.topics import was_there
 from daemon.cli.train import Telling
 from daemon.errors import ExitStatus, SettingsError
@@ -29,6 +29,7 @@ from models.fleet_training import Read
 from models.judgement import Status
 from models.recipe import Recipe
 from pipelines.features import FeatureSettings, TooSlow, check
+from pipelines.simulator import check_run
 from pipelines.wire import DEFAULT_LIMITS
 from tests.plant.bundles import write_bundle
 from tests.unit.daemon.loop_bench import judgement, observation, window
@@ -120,12 +121,15 @@ def test_simulate_does_not_write_over_anything(fleet: Path) -> None:
         (("--window-s", 0), "'--window-s': 0.0 is not in the range x>0"),
         (("--window-s", 1e-9), "windows of two samples or more"),
         (("--window-s", 0.01), "205 samples, expected"),
-        (("--window-s", 1e9), "samples, at most 450000"),
+        (("--window-s", 1e9), "are over 450000 samples, the most that a window may have"),
         (("--window-s", 21.972), "bytes, at most 900000"),
         (("--sample-rate-hz", "nan"), "'--sample-rate-hz': nan is no finite number"),
         (("--sample-rate-hz", 100), "640<=x<=1000000"),
-        (("--cadence-s", 0), "'--cadence-s': 0.0 is not in the range x>0"),
-        (("--cadence-s", 1e9), "start_ns is"),
+        (("--cadence-s", 0), "'--cadence-s': 0.0 is not in the range 0.001<=x<=31536000"),
+        (("--cadence-s", 1e300), "'--cadence-s': 1e+300 is not in the range 0.001<=x<=31536000"),
+        (("--cadence-s", 31_536_000), "600 windows every 3.1536e+07 s go beyond 2262-04-11"),
+        (("--windows", 10**9), "'--windows': 1000000000 is not in the range 1<=x<=1000000"),
+        (("--window-s", 1e300), "--window-s: 1e+300 s at 20480 Hz"),
     ],
 )
 def test_simulate_writes_nothing_that_could_not_be_judged(
@@ -146,6 +150,14 @@ def test_the_slowest_simulated_rate_is_that_of_the_features() -> None:
     with pytest.raises(TooSlow):
         check(replace(slow, sample_rate_hz=slowest - 40), settings)
     assert RATES.max == DEFAULT_LIMITS.max_rate_hz
+
+
+def test_what_simulate_takes_is_what_a_fleet_takes() -> None:
+    check_run(MOST_WINDOWS, CADENCES.min or 0.0)
+    check_run(1, CADENCES.max or 0.0)
+    for windows, cadence_s in ((MOST_WINDOWS + 1, 1.0), (1, 0.0009), (1, 31_536_001.0)):
+        with pytest.raises(ValueError, match="got"):
+            check_run(windows, cadence_s)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -337,7 +349,10 @@ def test_a_16_bit_wav_needs_no_more_than_its_unit_and_full_scale(
 @pytest.mark.parametrize(
     ("told", "problem"),
     [
-        (("--start", "yesterday"), "is no time like"),
+        (("--start", "yesterday"), "'--start': 'yesterday' is no time like"),
+        (("--start", "1600-01-01"), "'--start': start must be from 1970-01-01 to 2262-04-11, got"),
+        (("--asset", ""), "'--asset': asset '': expected 1-64 letters"),
+        (("--sensor", "a\\b"), "'--sensor': sensor 'a\\\\b' has '\\\\': expected 1-64 letters"),
         (("--axes", "x,y,z"), "3 axes"),
         (("--scale", 1, "--full-scale", 1), "not both"),
         (("--columns", "x,y"), "no column 'y'"),
@@ -376,8 +391,12 @@ def test_no_option_takes_what_is_no_finite_number(param: click.Parameter, value:
     [
         (("--rpm", "inf"), "'--rpm': inf is no finite number"),
         (("--load", "inf"), "'--load': inf is no finite number"),
-        (("--axes", "a b"), "axis 'a b': expected letters, digits and ._:-; declare other axes"),
-        (("--axes", ""), "axis '': expected letters"),
+        (("--asset", "ü/x"), "'--asset': asset 'ü/x' has '/': expected 1-64 letters, digits"),
+        (("--axes", "a b"), "'--axes': axis 'a b': expected letters, digits and ._:-"),
+        (("--axes", ""), "'--axes': axis '': expected letters"),
+        (("--window-s", 1e-9), "pump/signal: 1 samples, expected 128 or more"),
+        (("--window-s", 0.02), "less cannot be judged; declare a longer window_s (--window-s)"),
+        (("--sample-rate-hz", 600), "pump/signal: sample rate 600 Hz, expected 640 or more"),
         (("--window-s", 100), "450000; declare another window_s (--window-s)"),
         (("--sample-rate-hz", 2e6, "--window-s", 0.01), "declare another sample_rate_hz (--sample"),
         (("--full-scale", 1e12), "allowed are 1e-12-1000; declare another scale (--scale), or ful"),
@@ -507,6 +526,15 @@ def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:
     done = bearingwatch("models", "verify", bundle)
     assert done.exit_code == ExitStatus.COULD_NOT_START
     assert "CARD.md" in done.output
+
+
+def test_verify_checks_the_bundles_behind_a_bad_one(bundle: Path, tmp_path: Path) -> None:
+    done = bearingwatch("models", "verify", tmp_path / "a", bundle, tmp_path / "b")
+    assert done.exit_code == ExitStatus.COULD_NOT_START
+    assert "as they should be" in done.stdout
+    assert [line.partition(": not a bundle")[0] for line in done.stderr.splitlines()] == [
+        f"bad: {tmp_path / name}" for name in "ab"
+    ]
 
 
 def test_a_bad_bundle_hides_no_other_from_the_list(tmp_path: Path) -> None:
@@ -701,6 +729,25 @@ def test_train_warns_where_all_of_a_recording_is_taken_for_healthy(
     said = capsys.readouterr().err
     assert ("there are 260: all of it is learnt as healthy, its end included" in said) is warned
     assert said.count("warning: ") == int(warned)
+
+
+@pytest.mark.training
+@pytest.mark.parametrize(
+    ("recipe", "problem"),
+    [
+        ('[healthy_until]\n"machine-001/bearing-1" = 20\n', "20 healthy windows, its baseline"),
+        ("[healthy_until]\nnothing = 200\n", "no healthy window was found"),
+    ],
+)
+def test_a_recipe_that_leaves_too_little_is_bad_input(
+    fleet: Path, tmp_path: Path, recipe: str, problem: str
+) -> None:
+    (tmp_path / "recipe.toml").write_text(recipe)
+    done = bearingwatch(
+        "train", fleet, "--out", tmp_path / "b", "--recipe", tmp_path / "recipe.toml"
+    )
+    assert done.exit_code == ExitStatus.BAD_SETTINGS, done.output
+    assert problem in done.stderr
 
 
 @pytest.mark.training

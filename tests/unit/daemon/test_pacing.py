@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.cli.pacing import paced
+from daemon.cli.pacing import LONGEST_S, paced
 from tests.unit.daemon.loop_bench import StubClock, window
 
 
@@ -22,6 +22,19 @@ def test_the_slower_limit_counts(
     rate_hz: float | None, speed: float | None, expected_s: float
 ) -> None:
     assert passed_s(rate_hz, speed) == pytest.approx(expected_s, abs=0.02)
+
+
+def test_no_wait_is_longer_than_a_system_can_sleep() -> None:
+    clock, sleeps = StubClock(), list[float]()
+
+    def sleep(seconds: float) -> None:
+        sleeps.append(seconds)
+        clock.sleep(seconds)
+
+    began = clock.now
+    list(paced((window(i) for i in range(2)), 1e-4, None, clock.monotonic, sleep))
+    assert clock.now - began == pytest.approx(1e4)
+    assert max(sleeps) <= LONGEST_S
 
 
 def test_time_spent_on_sending_is_not_waited_again() -> None:

@@ -206,13 +206,51 @@ def test_the_kind_that_needs_a_table_is_named(tmp_path: Path, told: str, expecte
         ("KAFKA", "a:9092", "KAFKA: is no JSON, which a variable of a whole table must be"),
         ("KAFKA__HEARTBEAT_INTERVAL_MS", "40000", "KAFKA__HEARTBEAT_INTERVAL_MS: kafka: heartbeat"),
         ("INSTANCE", "a b", "INSTANCE: instance: must be up to 128 letters"),
+        ("INSTANCE", "", "INSTANCE: instance: must be up to 128 letters"),
+        ("RECORDINGS__START", "1600-01-01", "RECORDINGS__START: recordings.start: start must be "),
     ],
 )
 def test_a_mistake_in_a_variable_names_it_and_not_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
 ) -> None:
     monkeypatch.setenv(f"BEARINGWATCH_{variable}", value)
-    assert complaint(tmp_path, OFFLINE).startswith(f"BEARINGWATCH_{expected}")
+    told = f'instance = "plant-7"\n{OFFLINE}[recordings]\npaths = ["a"]\nstart = 2026-01-31\n'
+    assert complaint(tmp_path, told).startswith(f"BEARINGWATCH_{expected}")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (
+            "start = 1600-01-01",
+            "recordings.start: start must be from 1970-01-01 to 2262-04-11, got 1600-01-01",
+        ),
+        ('asset = ""', "recordings.asset: asset '': expected 1-64 letters"),
+        ('sensor = "a*b"', "recordings.sensor: sensor 'a*b' has '*': expected 1-64 letters"),
+        ('axes = ["a b"]', "recordings.axes: axis 'a b': expected letters, digits and ._:-"),
+        ("scale = 1\nfull_scale = 1", "recordings: declare scale or full_scale, not both"),
+    ],
+)
+def test_what_no_recording_can_have_is_told_with_the_file(
+    tmp_path: Path, told: str, expected: str
+) -> None:
+    said = complaint(tmp_path, f'{OFFLINE}[recordings]\npaths = ["a"]\n{told}\n')
+    assert said.startswith(f"{tmp_path / 'plant.toml'}: {expected}")
+    assert said.count(", got ") <= 1
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("cadence_s = 1e300", "cadence_s must be 0.001 to 31536000, which is a year, got 1e+300"),
+        ("cadence_s = 1e-300", "cadence_s must be 0.001 to 31536000, which is a year, got 1e-300"),
+        ("days = 1e300", "a sensor has 1 to 1000000 windows, got 1.44e+302"),
+        ("cadence_s = 31536000\ndays = 100000", "274 windows every 3.1536e+07 s go beyond 2262"),
+        ("machines = 100000", "simulator.machines: Input should be less than or equal to 10000"),
+    ],
+)
+def test_a_fleet_that_no_run_can_have_is_refused(tmp_path: Path, told: str, expected: str) -> None:
+    assert expected in complaint(tmp_path, f"{OFFLINE}[simulator]\n{told}\n")
 
 
 def test_a_rule_of_a_table_that_both_told_names_both(

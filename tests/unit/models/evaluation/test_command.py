@@ -62,3 +62,15 @@ def test_recordings_without_a_label_are_refused(fleet: Path, tmp_path: Path) -> 
     done = bearingwatch("evaluate", fleet, "--out", tmp_path)
     assert done.exit_code == ExitStatus.BAD_SETTINGS
     assert "no sensor of these recordings has a label" in done.output
+
+
+def test_a_recording_broken_half_way_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "pump.csv").write_text("0.1\n-0.2\n" * 640 + "abc\n")
+    labels = tmp_path / "labels.toml"
+    labels.write_text('[[bearing]]\nsensor = "pump/signal"\nfails = false\nlast_live = 9\n')
+    done = bearingwatch(
+        "evaluate", tmp_path / "pump.csv", "--labels", labels, "--out", tmp_path / "out",
+        "--methods", "rms-6-sigma", "--unit", "g", "--sample-rate-hz", 640,
+    )  # fmt: skip
+    assert done.exit_code == ExitStatus.BAD_SETTINGS, done.output
+    assert "pump.csv, line 1281: 'abc' is no finite number" in done.stderr
