@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from daemon.batch import Judged
-    from daemon.journal import Journal
+    from daemon.journal import Exhibit, Journal
     from daemon.judging import Model
     from daemon.machines import Machines
     from daemon.series import Series
-    from daemon.settings import DetectorOverrides, Settings
+    from daemon.settings import DetectorOverrides, JournalPart, Settings
     from daemon.sources import Source
     from daemon.stopping import Closable
     from models.bundle import Bundle
@@ -194,6 +194,7 @@ def policy_of(settings: Settings) -> Policy:
         batch_windows=loop.batch_windows,
         poll_timeout_s=loop.poll_timeout_s,
         vibration_every=loop.vibration_every,
+        evidence=settings.journal.evidence,
         backoff=Backoff(loop.backoff_first_s, loop.backoff_longest_s),
         silent_after_cadences=settings.limits.silent_after_cadences,
     )
@@ -314,7 +315,12 @@ def build_journal(settings: Settings, source: Source) -> Journal:
         from daemon.sources.kafka import KafkaSource
 
         assert isinstance(source, KafkaSource)  # noqa: S101 (checked when the settings were)
-        return KafkaJournal(settings.kafka, settings.instance, source.group_metadata)
+        return KafkaJournal(
+            settings.kafka,
+            settings.instance,
+            source.group_metadata,
+            evidence=settings.journal.evidence,
+        )
     if kind == "sqlite":
         from daemon.journal.sqlite import SqliteJournal
 
@@ -322,6 +328,20 @@ def build_journal(settings: Settings, source: Source) -> Journal:
     from daemon.journal.memory import MemoryJournal
 
     return MemoryJournal()
+
+
+def read_evidence(settings: JournalPart) -> Iterator[Exhibit]:
+    """Yield what the journal that `journal.kind` names keeps of alerts; the latest holds.
+
+    For other processes than the daemon; raises `StartError`, `Unavailable`.
+    """
+    if settings.journal.kind == "kafka":
+        from daemon.journal import kafka
+
+        return kafka.read_evidence(settings.kafka)
+    from daemon.journal import sqlite
+
+    return sqlite.read_evidence(_table(settings.sqlite).path)
 
 
 def _counted(settings: Settings) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from daemon.batch import Batch, Judged, judged
 from daemon.errors import BearingwatchError, Fatal, Fenced, SettingsError, Unavailable
+from daemon.evidence.gather import with_evidence
 from daemon.holdings import Holdings
 from daemon.intake import sort_records
 from daemon.journal import Entry
@@ -45,6 +46,8 @@ class Policy:
     batch_windows: int = 256
     poll_timeout_s: float = 0.5
     vibration_every: int = 10
+    evidence: bool = True
+    """Whether to commit what alerts rest on."""
     backoff: Backoff = field(default=Backoff(0.5, 30.0))
     silent_after_cadences: float = 5.0
     survey_every_s: float = 5.0
@@ -296,7 +299,8 @@ class Loop:
         with self._report.timing("judge"):
             outcome = self._parts.judge.judge(self._holdings.states, observations)
         before = self._holdings.states
-        return judged(sorted_, before, outcome, records, self._policy.vibration_every)
+        found = judged(sorted_, before, outcome, records, self._policy.vibration_every)
+        return with_evidence(found) if self._policy.evidence else found
 
     def _write(self, points: Points, stage: str = "write") -> Sequence[Refused]:
         """Write `points`; return those that the series will never take."""

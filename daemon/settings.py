@@ -14,7 +14,7 @@ import socket
 import tomllib
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -94,6 +94,7 @@ def _address(value: str) -> str:
     return value
 
 
+Built = TypeVar("Built", bound=BaseSettings)
 Name = Annotated[str, AfterValidator(_named)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -142,6 +143,8 @@ class JournalSettings(Section):
 
     kind: Literal["kafka", "sqlite", "memory"] = "kafka"
     """Which journal commits; `memory` forgets everything at the end."""
+    evidence: bool = True
+    """Whether the windows and the baseline that an alert rests on are kept, for a year."""
 
 
 class KafkaSettings(Section):
@@ -150,7 +153,7 @@ class KafkaSettings(Section):
     bootstrap_servers: Brokers = ("localhost:9092",)
     """Brokers to begin with, `host:port`; a list, or separated by commas in the environment."""
     prefix: Name = "bearingwatch"
-    """Topics are named `<prefix>.windows`, `.alerts`, `.state`, `.commands`, `.dead-letters`."""
+    """Topics are `<prefix>.windows`, `.alerts`, `.evidence`, `.state`, `.commands` and so on."""
     group: Name = "bearingwatch"
     """Consumer group; all replicas of one plant share it."""
     max_poll_records: Count = 256
@@ -183,6 +186,11 @@ class KafkaSettings(Section):
     def alerts_topic(self) -> str:
         """Topic that alert events are published on."""
         return f"{self.prefix}.alerts"
+
+    @property
+    def evidence_topic(self) -> str:
+        """Compacted topic of what alerts rest on."""
+        return f"{self.prefix}.evidence"
 
     @property
     def state_topic(self) -> str:
@@ -530,6 +538,22 @@ class KafkaPart(BaseSettings):
         return env_settings, init_settings
 
 
+class JournalPart(KafkaPart):
+    """What it takes to read what was committed; a reader need not know of stores and tokens."""
+
+    assets: Path | None = None
+    journal: JournalSettings = JournalSettings()
+    sqlite: SqliteSettings | None = None
+
+    @model_validator(mode="after")
+    def _keeps_something(self) -> Self:
+        if self.journal.kind == "memory":
+            raise ValueError("journal.kind is 'memory', which keeps nothing to be read")
+        if self.journal.kind == "sqlite" and self.sqlite is None:
+            raise ValueError("journal.kind is 'sqlite', so the table [sqlite] is needed")
+        return self
+
+
 class ToldSettings(Settings):
     """Settings from arguments alone: `score` and `demo` do not obey a daemon's environment."""
 
@@ -555,11 +579,18 @@ def load_settings(path: Path | None = None) -> Settings:
     folder = path.resolve().parent if path else Path.cwd()
     _refuse_unknown_variables(os.environ)
     try:
-        return _build(told, folder=folder, origin=_origin(path, told))
+        return _build(told, folder=folder, origin=_origin(path, told), kind=Settings)
     except SettingsError as error:
         if path is not None:
             raise
         raise SettingsError(f"{error}\nno settings file was named: give -c FILE") from error
+
+
+def load_journal_settings(path: Path | None = None) -> JournalPart:
+    """Read what is needed to read the journal; raises `SettingsError`."""
+    told = _read(path) if path else {}
+    folder = path.resolve().parent if path else Path.cwd()
+    return _build(told, folder=folder, origin=_origin(path, told), kind=JournalPart)
 
 
 def load_kafka_settings(
@@ -599,14 +630,14 @@ def _origin(path: Path | None, told: Mapping[str, Any]) -> Origin:
     return Origin(str(path or "environment"), told, variables_of(os.environ, PREFIX))
 
 
-def _build(told: dict[str, Any], *, folder: Path, origin: Origin) -> Settings:
+def _build(told: dict[str, Any], *, folder: Path, origin: Origin, kind: type[Built]) -> Built:
     beside = folder / "assets.toml"
     if "assets" not in told and beside.is_file():
         told = {**told, "assets": str(beside)}
     try:
-        return Settings(**_anchored(told, folder))
+        return kind(**_anchored(told, folder))
     except (ValidationError, UnreadableVariable) as error:
-        raise SettingsError(explain(error, Settings, origin)) from error
+        raise SettingsError(explain(error, kind, origin)) from error
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from daemon import kafka_clients
 from daemon.errors import StartError
+from daemon.journal import EVIDENCE_KEPT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -103,6 +104,12 @@ LOG_RULES: Final = {
     "max.message.bytes": Rule(str(_MIB), Compare.AT_LEAST),
 }
 EVENT_RULES: Final = {**LOG_RULES, "retention.ms": Rule(str(365 * _DAY_MS), Compare.AT_LEAST)}
+EVIDENCE_RULES: Final = {
+    "cleanup.policy": Rule("compact,delete"),
+    "retention.ms": Rule(str(EVIDENCE_KEPT_S * 1000), Compare.AT_LEAST),
+    "segment.bytes": Rule(str(32 * _MIB), Compare.AT_MOST),
+    "max.message.bytes": Rule(str(_MIB), Compare.AT_LEAST),
+}
 DEAD_LETTER_RULES: Final = {**LOG_RULES, "retention.ms": Rule(str(30 * _DAY_MS), Compare.AT_LEAST)}
 COMPACTED_RULES: Final = {
     "cleanup.policy": Rule("compact"),
@@ -117,6 +124,7 @@ def plan(settings: KafkaSettings, partitions: int) -> tuple[TopicPlan, ...]:
     table = (
         (settings.windows_topic, LOG_RULES, "windows from the edge, keyed by asset"),
         (settings.alerts_topic, EVENT_RULES, "alert events, keyed by asset"),
+        (settings.evidence_topic, EVIDENCE_RULES, "windows that alerts rest on, keyed by alert"),
         (settings.state_topic, COMPACTED_RULES, "the latest state of each sensor"),
         (settings.commands_topic, COMPACTED_RULES, "operators' commands, keyed by sensor"),
         (settings.dead_letters_topic, DEAD_LETTER_RULES, "records that could not be judged"),

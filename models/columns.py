@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models import zones
-from models.judgement import Judgement, Status, Verdict
+from models.judgement import Grounds, Judgement, Run, Status, Verdict
 from models.scoring import DEPARTURES
 from models.state import COMMISSIONED, FAULTY, PROVISIONAL, REBASELINING, STOPPED, SUSPICIOUS
 
@@ -37,6 +37,8 @@ class Columns:
     figures: list[tuple[float, float, float, float]]
     """Loss, threshold, and the values of the anchored and the adaptive chart."""
     louder: list[bool]
+    runs: dict[int, Run]
+    """Only rows whose run of exceedances began or lapsed."""
 
     @classmethod
     def of(cls, batch: Batch, current: Round, verdicts: list[Verdict], reading: Reading) -> Columns:
@@ -53,9 +55,12 @@ class Columns:
             index=np.where(current.active, current.rows["index"] - 1, -1).tolist(),
             figures=list(zip(*(column.tolist() for column in figures), strict=True)),
             louder=(loss >= quieter).tolist(),
+            runs=runs(current),
         )
 
-    def judgement(self, k: int, events: tuple[AlertEvent, ...]) -> Judgement:
+    def judgement(
+        self, k: int, events: tuple[AlertEvent, ...], grounds: Grounds | None = None
+    ) -> Judgement:
         """Return the judgement of row `k`."""
         verdict, flags, detail = self.verdicts[k], self.flags[k], self.details[k]
         observation = self.current.observations[k]
@@ -84,7 +89,21 @@ class Columns:
             events=events,
             notes=self.current.notes[k],
             bundles=self.current.bundles[k],
+            run=self.runs.get(k),
+            grounds=grounds,
         )
+
+
+def runs(current: Round) -> dict[int, Run]:
+    """Return which rows' run of exceedances began or lapsed with this round.
+
+    A run that an alert was raised on does not lapse: its first window stays the alert's.
+    """
+    before, rows = current.runs, current.rows
+    changed = current.active & (before != rows["first_ns"])
+    began = np.where(changed, rows["first_ns"], 0)
+    lapsed = np.where(changed & (before != rows["alert_first_ns"]), before, 0)
+    return {k: Run(int(began[k]), int(lapsed[k])) for k in np.flatnonzero(began | lapsed).tolist()}
 
 
 def status(flags: int) -> Status:

@@ -7,8 +7,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from models.alerts import AlertEvent, Zone
-    from pipelines.features import Observation
+    from pipelines.features import FeatureSettings, Observation
+    from pipelines.normalise import Baseline
 
 
 class Status(StrEnum):
@@ -54,6 +58,31 @@ class Note(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """What a window did to its sensor's run of exceedances; either time is 0 where it did not.
+
+    `began_ns` is the start of the run's first window: this one. `lapsed_ns` is that of a run which
+    ended with this window and was never confirmed.
+    """
+
+    began_ns: int = 0
+    lapsed_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What an alert was raised on: the features that were seen, by which baseline.
+
+    `departures` are (axes, bands) in robust standard deviations. Both are None where absolute
+    limits judged before there was a baseline.
+    """
+
+    features: FeatureSettings
+    baseline: Baseline | None
+    departures: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What is thought of one window; one per observation, in the order they were given.
 
@@ -62,7 +91,8 @@ class Judgement:
     the charts' values over their limits (1 = at the limit). `axis_loss` has one value per axis;
     `departures` has 16 band departures per axis in robust standard deviations. `index` counts the
     sensor's windows from 0, late ones and duplicates not counted (-1). `bundles` are the hashes
-    of the bundle before and after, where a note tells of another bundle.
+    of the bundle before and after, where a note tells of another bundle. `run` is given where a
+    run of exceedances began or lapsed, `grounds` where an alert was raised.
     """
 
     observation: Observation
@@ -82,3 +112,5 @@ class Judgement:
     events: tuple[AlertEvent, ...]
     notes: tuple[Note, ...] = ()
     bundles: tuple[str, str] | None = None
+    run: Run | None = None
+    grounds: Grounds | None = None

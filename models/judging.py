@@ -25,7 +25,7 @@ import numpy as np
 from models import charts, commissioning, gates, zones
 from models.columns import Columns
 from models.incidents import Teller
-from models.judgement import Note, Verdict
+from models.judgement import Grounds, Note, Verdict
 from models.rounds import Round, alike
 from models.scoring import Bands, Task, losses_of, score
 from models.state import (
@@ -114,7 +114,7 @@ class Judge:
         self._features = bundle.features_hash[:16].encode()
         self._teller = Teller(bundle, settings.charts)
         self._bands = Bands.of(bundle.features)
-        self._envelope_bands = bundle.features.envelope_bands
+        self._view = bundle.features
         self._prior = charts.prior_of(bundle.calibration, settings.charts)
         self._engine = engine
         self._settings = settings
@@ -386,7 +386,7 @@ class Judge:
             cold,
             observation,
             policy=self._settings.commissioning,
-            envelope_bands=self._envelope_bands,
+            envelope_bands=self._view.envelope_bands,
         )
         return (replace(cold, charted=self._charted(cold)) if notes else cold), notes
 
@@ -434,9 +434,20 @@ class Judge:
         columns = Columns.of(batch, current, sorts.verdicts(current), reading)
         for k, position in enumerate(current.positions):
             events: tuple[AlertEvent, ...] = ()
+            grounds = None
             if change[k]:
                 events = (self._teller.tell(batch, current, k, int(change[k]), reading),)
-            batch.judgements[position] = columns.judgement(k, events)
+            if change[k] == zones.RAISED:
+                grounds = self._grounds(batch, current, k)
+            batch.judgements[position] = columns.judgement(k, events, grounds)
+
+    def _grounds(self, batch: Batch, current: Round, k: int) -> Grounds:
+        detail = batch.scores.details[current.positions[k]]
+        return Grounds(
+            features=self._view,
+            baseline=current.colds[k].baseline,
+            departures=None if detail is None else detail.departures,
+        )
 
 
 def _tasks(batch: Batch, positions: Sequence[int], cold: Cold, *, former: bool) -> Iterator[Task]:

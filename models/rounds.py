@@ -90,7 +90,8 @@ class Round:
 
     `rows` are copies of the hot records, changed in place. `active` windows move the state;
     duplicates and late ones do not. `odd` windows measure something else than the baseline and are
-    too few yet to be believed. `bundles` are named where a note tells of another one.
+    too few yet to be believed. `bundles` are named where a note tells of another one. `runs` are
+    the starts of the runs of exceedances before the round.
     """
 
     number: int
@@ -99,6 +100,7 @@ class Round:
     states: list[SensorState | None]
     colds: list[Cold]
     rows: Rows
+    runs: NDArray[np.int64]
     start_ns: NDArray[np.int64]
     rpm: Floats
     faulty: Bools
@@ -132,6 +134,7 @@ class Round:
             states=states,
             colds=colds,
             rows=rows,
+            runs=rows["first_ns"].copy(),
             start_ns=start_ns,
             rpm=np.array([_number(observation.rpm) for observation in observations]),
             faulty=np.array(

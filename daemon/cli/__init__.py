@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "train": "Train a model on healthy recordings and publish it as a bundle.",
     "evaluate": "Compare detectors on labelled recordings: how early, how often for nothing.",
     "check": "Validate settings and assets without starting; try the services.",
+    "evidence": "List what alerts rest on, or write windows and baseline of one.",
     "topics": "Plan, create or check the Kafka topics.",
     "models": "List, show or verify model bundles.",
 }

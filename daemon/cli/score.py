@@ -136,7 +136,7 @@ def score(recordings: list[Recording], told: dict[str, Any], summary: Summary) -
         {
             "source": {"kind": "recordings"},
             "series": {"kind": "csv"},
-            "journal": {"kind": "memory"},
+            "journal": {"kind": "memory", "evidence": False},
             "recordings": {"paths": [recording.path for recording in recordings]},
             **told,
         }

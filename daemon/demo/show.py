@@ -39,7 +39,7 @@ def run_demo(
         {
             "source": {"kind": "simulator"},
             "series": {"kind": "memory"},
-            "journal": {"kind": "memory"},
+            "journal": {"kind": "memory", "evidence": False},
             "model": {"bundle": model},
             # A batch is one or two rounds, so that the view moves with every one.
             "loop": {"batch_windows": 2 * len(fleet.keys)},

@@ -1,4 +1,4 @@
-"""What the process must never lose or repeat: states, alert events, dead letters, offsets.
+"""What the process must never lose or repeat: states, alerts and evidence, dead letters, offsets.
 
 Contract
 --------
@@ -18,12 +18,15 @@ Contract
 * `release(partitions)` forgets revoked partitions.
 * A partition's `Basis` is committed before anything is judged otherwise than before, and restored
   with its states. The journal keeps the last one and does not look into it.
+* An `Exhibit` replaces the one of the same sensor, alert and part, or takes it away. One that is
+  `EVIDENCE_KEPT_S` older than its sensor's newest may go. The process itself never asks for them:
+  each kind has a function `read_evidence`, for other processes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from models.alerts import AlertEvent
     from pipelines.dead_letters import DeadLetter
     from pipelines.window import SensorKey
+
+EVIDENCE_KEPT_S: Final = 365 * 86_400
+"""A year: for so long somebody may ask what an alert rested on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +88,31 @@ def decode_basis(data: bytes) -> Basis:
 
 
 @dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One piece of evidence: `part` of an alert; a value of None takes it away.
+
+    `time_ns` is the start of the window that it came with.
+    """
+
+    sensor: SensorKey
+    alert: str
+    part: str
+    time_ns: int
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One batch's worth of facts, committed together.
 
-    `states` and `alerts` carry the input partition they belong to. `next_offsets` maps input
-    partition to the offset after the last record covered. `bases` are given for partitions that
-    are judged otherwise from there on.
+    `states`, `alerts` and `evidence` carry the input partition they belong to. `next_offsets` maps
+    input partition to the offset after the last record covered. `bases` are given for partitions
+    that are judged otherwise from there on.
     """
 
     states: Mapping[int, Mapping[SensorKey, StateRecord]] = field(default_factory=dict)
     alerts: Sequence[tuple[int, AlertEvent]] = ()
+    evidence: Sequence[tuple[int, Exhibit]] = ()
     dead_letters: Sequence[tuple[int, DeadLetter]] = ()
     next_offsets: Mapping[int, int] = field(default_factory=dict)
     bases: Mapping[int, Basis] = field(default_factory=dict)

@@ -1,8 +1,9 @@
 """A journal on Kafka: one transaction per commit.
 
 A transaction holds the states and what judged (`<prefix>.state`, compacted), the alert events
-(`<prefix>.alerts`), the dead letters (`<prefix>.dead-letters`) and the group's offsets in
-`<prefix>.windows`; everything about one input partition goes to the partition of the same number.
+(`<prefix>.alerts`), what they rest on (`<prefix>.evidence`, compacted too), the dead letters
+(`<prefix>.dead-letters`) and the group's offsets in `<prefix>.windows`; everything about one input
+partition goes to the partition of the same number.
 The mark up to which the series has the alert events travels as metadata of the committed offset:
 an offset of its own, on a topic that the group does not subscribe to, would expire after a quiet
 week.
@@ -20,13 +21,14 @@ from kafka import TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from daemon.errors import Fatal, Fenced, StartError, Unavailable
-from daemon.journal import Entry, Restored
+from daemon.journal import Entry, Exhibit, Restored
 from daemon.journal.delivery import Delivery, Published
 from daemon.journal.kafka_reader import (
     BASIS_KEY,
     COLD,
     HOT,
     KafkaReader,
+    evidence_key,
     mark_text,
     state_key,
 )
@@ -60,12 +62,21 @@ class _Doubt:
 
 
 class KafkaJournal:
-    """Commits as `<group>-<instance>`; `membership` is the source's `group_metadata`."""
+    """Commits as `<group>-<instance>`; `membership` is the source's `group_metadata`.
+
+    Without `evidence` there is no need of its topic.
+    """
 
     def __init__(
-        self, settings: KafkaSettings, instance: str, membership: Callable[[], Any]
+        self,
+        settings: KafkaSettings,
+        instance: str,
+        membership: Callable[[], Any],
+        *,
+        evidence: bool = True,
     ) -> None:
         self._settings = settings
+        self._evidence = evidence
         self._reader = KafkaReader(settings)
         self._transactions = Transactions(settings, f"{settings.group}-{instance}", membership)
         self._delivery = Delivery()
@@ -83,13 +94,25 @@ class KafkaJournal:
         settings = self._settings
         windows = self._reader.partitions(settings.windows_topic)
         for topic in (settings.state_topic, settings.alerts_topic, settings.dead_letters_topic):
-            found = self._reader.partitions(topic)
-            if found != windows:
-                raise StartError(
-                    f"topic {topic} has {len(found)} partitions, {settings.windows_topic} has"
-                    f" {len(windows)}: they must be equal, since state and alerts go to the"
-                    " partition number of their window (see `bearingwatch topics check`)"
-                )
+            self._check_partitions(topic, windows)
+        if self._evidence:
+            self._check_evidence(windows)
+
+    def _check_evidence(self, windows: Set[int]) -> None:
+        """Check the topic that a plant made by an earlier version does not have."""
+        try:
+            self._check_partitions(self._settings.evidence_topic, windows)
+        except StartError as error:
+            raise StartError(f"{error}; or keep no evidence: journal.evidence = false") from error
+
+    def _check_partitions(self, topic: str, windows: Set[int]) -> None:
+        found = self._reader.partitions(topic)
+        if found != windows:
+            raise StartError(
+                f"topic {topic} has {len(found)} partitions, {self._settings.windows_topic} has"
+                f" {len(windows)}: they must be equal, since state and alerts go to the"
+                " partition number of their window (see `bearingwatch topics check`)"
+            )
 
     def restore(self, partitions: Set[int]) -> Mapping[int, Restored]:
         """Return what was last committed for `partitions`; ends being fenced."""
@@ -124,8 +147,7 @@ class KafkaJournal:
         try:
             self._commit(entry)
         except TooLarge:
-            _log.warning("dead_letters_cut", count=len(entry.dead_letters))
-            self._commit_cut(entry)
+            self._commit_lighter(entry)
 
     def _check_ours(self, entry: Entry) -> None:
         if self._fenced:
@@ -134,17 +156,28 @@ class KafkaJournal:
         if strange:
             raise Fenced(f"partitions {strange} were not restored here, or were released")
 
-    def _commit_cut(self, entry: Entry) -> None:
-        """Commit with dead letters that any topic takes: a batch must not fail for ever."""
-        cut = [(partition, _cut(letter)) for partition, letter in entry.dead_letters]
-        try:
-            self._commit(replace(entry, dead_letters=cut), standing_for=entry.dead_letters)
-        except TooLarge as error:
-            largest = max(len(message.value) for message in self._messages(entry))
-            raise Fatal(
-                f"Kafka refuses a record of {largest} bytes: raise max.message.bytes of"
-                f" {self._settings.state_topic} and {self._settings.alerts_topic}"
-            ) from error
+    def _commit_lighter(self, entry: Entry) -> None:
+        """Commit less that is large: a batch must not fail for ever."""
+        for lighter in self._lighter(entry):
+            with suppress(TooLarge):
+                self._commit(lighter, standing_for=entry.dead_letters)
+                return
+        largest = max(len(one.value or b"") for one in self._messages(replace(entry, evidence=())))
+        raise Fatal(
+            f"Kafka refuses a record of {largest} bytes: raise max.message.bytes of"
+            f" {self._settings.state_topic} and {self._settings.alerts_topic}"
+        )
+
+    def _lighter(self, entry: Entry) -> Iterator[Entry]:
+        """Yield `entry` with dead letters that any topic takes, then without evidence too."""
+        cut = replace(entry, dead_letters=[(where, _cut(one)) for where, one in entry.dead_letters])
+        if entry.dead_letters:
+            _log.warning("dead_letters_cut", count=len(entry.dead_letters))
+            yield cut
+        if entry.evidence:
+            topic = self._settings.evidence_topic
+            _log.warning("evidence_refused", count=len(entry.evidence), topic=topic)
+            yield replace(cut, evidence=())
 
     def _commit(self, entry: Entry, standing_for: Sequence[tuple[int, DeadLetter]] = ()) -> None:
         """Commit `entry`, whose dead letters may stand for longer ones that Kafka refused."""
@@ -192,6 +225,8 @@ class KafkaJournal:
             yield Message(
                 settings.dead_letters_topic, partition, letter.key, letter.value, letter.headers
             )
+        for partition, exhibit in entry.evidence:
+            yield Message(settings.evidence_topic, partition, evidence_key(exhibit), exhibit.value)
         for partition, event in entry.alerts:  # last: `_commit` takes their offsets from the end
             key = event.asset.encode()
             yield Message(settings.alerts_topic, partition, key, _encode_event(event), _JSON)
@@ -278,3 +313,16 @@ def _cut(letter: DeadLetter) -> DeadLetter:
     if len(letter.value) <= _EXCERPT_BYTES:
         return letter
     return replace(letter, value=letter.value[:_EXCERPT_BYTES])
+
+
+def read_evidence(settings: KafkaSettings) -> Iterator[Exhibit]:
+    """Yield what was ever committed and is still in the topic, oldest first in each partition.
+
+    The latest of a sensor, alert and part holds. Raises `StartError`, `Unavailable`.
+    """
+    reader = KafkaReader(settings)
+    try:
+        reader.open()
+        yield from reader.evidence()
+    finally:
+        reader.close()

@@ -12,7 +12,7 @@ from kafka.admin import OffsetSpec
 
 from daemon import kafka_clients
 from daemon.errors import Fatal, StartError, Unavailable
-from daemon.journal import Basis, StateRecord, decode_basis
+from daemon.journal import Basis, Exhibit, StateRecord, decode_basis
 from daemon.journal.delivery import Published
 from models.alerts import AlertEvent
 from pipelines.window import SensorKey
@@ -65,6 +65,28 @@ def parse_state_key(raw: bytes) -> tuple[SensorKey, str]:
             " bearingwatch wrote it: upgrade, or use another prefix"
         )
     return SensorKey(asset, sensor), part
+
+
+def evidence_key(exhibit: Exhibit) -> bytes:
+    """Return the key of a piece of evidence: `asset/sensor#alert#part`."""
+    return f"{exhibit.sensor}#{exhibit.alert}#{exhibit.part}".encode()
+
+
+def parse_evidence(message: Any) -> Exhibit:
+    """Undo `evidence_key`; raises `StartError` for what this version never writes.
+
+    The time is the record's, since what takes evidence away has no other.
+    """
+    names, _, place = message.key.decode("utf-8", "replace").partition("#")
+    asset, slash, sensor = names.partition("/")
+    alert, mark, part = place.partition("#")
+    if not slash or not mark:
+        raise StartError(
+            f"evidence with key {message.key!r}: expected <asset>/<sensor>#<alert>#<part>; a newer"
+            " bearingwatch wrote it: upgrade"
+        )
+    time_ns = message.timestamp * 1_000_000
+    return Exhibit(SensorKey(asset, sensor), alert, part, time_ns, message.value)
 
 
 def mark_text(delivered: int) -> str:
@@ -141,6 +163,12 @@ class KafkaReader:
         for message in self._read(self._settings.alerts_topic, since):
             found[message.partition].append(Published(message.offset, _event(message)))
         return found
+
+    def evidence(self) -> Iterable[Exhibit]:
+        """Yield all evidence, in the order of the log in each partition."""
+        partitions = self.partitions(self._settings.evidence_topic)
+        for message in self._read(self._settings.evidence_topic, dict.fromkeys(partitions, 0)):
+            yield parse_evidence(message)
 
     def _read(self, topic: str, since: Mapping[int, int]) -> Iterable[Any]:
         """Read to the end that the log has now, waiting for transactions on the way to end."""

@@ -42,7 +42,7 @@ class Message(NamedTuple):
     topic: str
     partition: int
     key: bytes | None
-    value: bytes
+    value: bytes | None
     headers: list[tuple[str, bytes]] | None = None
 
 
@@ -191,7 +191,7 @@ class _Attempt:
                 self._producer.flush()
                 self._check()
                 unflushed = 0
-            unflushed += len(message.value)
+            unflushed += len(message.value or b"")
             self._futures.append(
                 self._producer.send(
                     message.topic,

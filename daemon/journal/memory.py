@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daemon.errors import Fenced, Unavailable
-from daemon.journal import Basis, Entry, Restored, StateRecord
+from daemon.journal import EVIDENCE_KEPT_S, Basis, Entry, Exhibit, Restored, StateRecord
 from daemon.journal.delivery import Delivery, Published
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence, Set
+    from collections.abc import Iterator, Mapping, Sequence, Set
 
     from models.alerts import AlertEvent
     from pipelines.dead_letters import DeadLetter
@@ -23,6 +23,7 @@ class MemoryStore:
 
     states: dict[int, dict[SensorKey, StateRecord]] = field(default_factory=dict)
     alerts: dict[int, list[AlertEvent]] = field(default_factory=dict)
+    evidence: dict[tuple[SensorKey, str, str], Exhibit] = field(default_factory=dict)
     dead_letters: list[tuple[int, DeadLetter]] = field(default_factory=list)
     next_offsets: dict[int, int] = field(default_factory=dict)
     delivered: dict[int, int] = field(default_factory=dict)
@@ -77,6 +78,8 @@ class MemoryJournal:
             events = self.store.alerts.setdefault(partition, [])
             self._delivery.add(partition, Published(len(events), event))
             events.append(event)
+        for _, exhibit in entry.evidence:
+            keep(self.store.evidence, exhibit)
         self.store.dead_letters += entry.dead_letters
         self.store.bases.update(entry.bases)
         self.store.next_offsets.update(entry.next_offsets)
@@ -122,3 +125,19 @@ def merge(into: dict[SensorKey, StateRecord], states: Mapping[SensorKey, StateRe
         old = into.get(key)
         cold = old.cold if state.cold is None and old is not None else state.cold
         into[key] = StateRecord(state.hot, cold)
+
+
+def keep(evidence: dict[tuple[SensorKey, str, str], Exhibit], exhibit: Exhibit) -> None:
+    """Put one exhibit in its place, or take away what is there; the sensor's old ones go."""
+    evidence.pop((exhibit.sensor, exhibit.alert, exhibit.part), None)
+    oldest_ns = exhibit.time_ns - EVIDENCE_KEPT_S * 10**9
+    for place, one in list(evidence.items()):
+        if one.sensor == exhibit.sensor and one.time_ns < oldest_ns:
+            del evidence[place]
+    if exhibit.value is not None:
+        evidence[exhibit.sensor, exhibit.alert, exhibit.part] = exhibit
+
+
+def read_evidence(store: MemoryStore) -> Iterator[Exhibit]:
+    """Yield the evidence that was committed."""
+    yield from store.evidence.values()

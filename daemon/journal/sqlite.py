@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from daemon.errors import Fatal, Fenced, StartError, Unavailable
-from daemon.journal import Basis, Entry, Restored, StateRecord, decode_basis
+from daemon.journal import (
+    EVIDENCE_KEPT_S,
+    Basis,
+    Entry,
+    Exhibit,
+    Restored,
+    StateRecord,
+    decode_basis,
+)
 from daemon.journal.delivery import Delivery, Published
 from daemon.sqlite_file import open_room, transaction
 from models.alerts import AlertEvent
 from pipelines.window import SensorKey
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping, Sequence, Set
+    from collections.abc import Iterator, Mapping, Sequence, Set
+    from pathlib import Path
 
     from daemon.settings import SqliteSettings
 
@@ -35,6 +44,9 @@ CREATE TABLE IF NOT EXISTS alert_events (
 CREATE TABLE IF NOT EXISTS dead_letters (
     position INTEGER PRIMARY KEY, partition INTEGER NOT NULL, key BLOB, value BLOB NOT NULL,
     headers BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS evidence (
+    asset TEXT NOT NULL, sensor TEXT NOT NULL, alert TEXT NOT NULL, part TEXT NOT NULL,
+    time_ns INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (asset, sensor, alert, part));
 CREATE TABLE IF NOT EXISTS bases (partition INTEGER PRIMARY KEY, basis TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sources (number INTEGER PRIMARY KEY CHECK (number = 1), told TEXT);
 """
@@ -174,7 +186,23 @@ class SqliteJournal:
             "INSERT OR REPLACE INTO bases VALUES (?, ?)",
             ((partition, basis.encode().decode()) for partition, basis in entry.bases.items()),
         )
+        for _, exhibit in entry.evidence:
+            self._keep(exhibit)
         return [self._publish(partition, event) for partition, event in entry.alerts]
+
+    def _keep(self, exhibit: Exhibit) -> None:
+        """Put one exhibit in its place, or take away what is there; the sensor's old ones go."""
+        run, place = self._connection.execute, (*exhibit.sensor, exhibit.alert, exhibit.part)
+        if exhibit.value is None:
+            run("DELETE FROM evidence WHERE (asset, sensor, alert, part) = (?, ?, ?, ?)", place)
+        else:
+            values = (*place, exhibit.time_ns, exhibit.value)
+            run("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?, ?)", values)
+        oldest_ns = exhibit.time_ns - EVIDENCE_KEPT_S * 10**9
+        run(
+            "DELETE FROM evidence WHERE (asset, sensor) = (?, ?) AND time_ns < ?",
+            (*exhibit.sensor, oldest_ns),
+        )
 
     def _publish(self, partition: int, event: AlertEvent) -> tuple[int, Published]:
         cursor = self._connection.execute(
@@ -217,3 +245,17 @@ class SqliteJournal:
                 self._file.executemany(_SAVE_MARK, marks.items())
         self._file.close()
         self._file = None
+
+
+def read_evidence(path: Path) -> Iterator[Exhibit]:
+    """Yield the evidence in the file, also while a process writes to it; raises `StartError`."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
+            rows = file.execute("SELECT asset, sensor, alert, part, time_ns, value FROM evidence")
+            for asset, sensor, *told in rows:
+                yield Exhibit(SensorKey(asset, sensor), *told)
+    except sqlite3.Error as error:
+        raise StartError(
+            f"{path}: no evidence can be read from it: {error}; is it the sqlite.path of a process"
+            " that has run?"
+        ) from error

@@ -2,8 +2,9 @@
 
 With `scale_g` and `t_s` it is a FEMTO bearing, whose channels are axes of one sensor; with
 `scale` and `t_unix` it is an IMS test, whose channels are sensors of one axis. `asset` and, for
-one sensor, `sensor` name what it is of; without them the file's name does. The array is streamed
-out of the archive snapshot by snapshot, never loaded whole.
+one sensor, `sensor` name what it is of; without them the file's name does. With `start_ns` and
+`unit` a FEMTO archive tells its date, and that it is of no acceleration in g. The array is
+streamed out of the archive snapshot by snapshot, never loaded whole.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pipelines.recordings.recording import (
     nanoseconds,
     valid_name,
 )
-from pipelines.window import DTYPES, SensorKey, Window
+from pipelines.window import DTYPES, UNITS, SensorKey, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,24 @@ def open_npz(path: Path, declared: Declared) -> Recording:
     femto = arrays.keys() | {"x"} >= _FEMTO
     sensors = _femto_sensors(arrays, declared) if femto else _ims_sensors(header, declared)
     return _open(path, declared, header, arrays, sensors)
+
+
+def save_window(path: Path, window: Window) -> None:
+    """Write one window as an archive that `open_npz` reads; the file's name ends in `.npz`."""
+    np.savez(
+        path,
+        x=np.ascontiguousarray(window.samples.T)[None],
+        scale_g=window.scale,
+        t_s=np.zeros(1),
+        start_ns=window.start_ns,
+        fs_hz=window.sample_rate_hz,
+        unit=window.unit,
+        channels=np.array(window.axes),
+        asset=window.asset,
+        sensor=window.sensor,
+        rpm=math.nan if window.rpm is None else window.rpm,
+        load_n=math.nan if window.load is None else window.load,
+    )
 
 
 def _unknown(path: Path, names: set[str]) -> RecordingError:
@@ -133,7 +152,7 @@ def _open(
     telling = _Telling(
         asset=asset,
         # An IMS file does not say; see docs/recordings.md on why volts.
-        unit=declared.unit or ("V" if ims else "g"),
+        unit=declared.unit or _unit(path, arrays, "V" if ims else "g"),
         sample_rate_hz=declared.sample_rate_hz or float(arrays["fs_hz"]),
         scale=declared.scale or float(arrays["scale" if ims else "scale_g"]),
         rpm=_number(declared.rpm, arrays, "rpm"),
@@ -144,7 +163,7 @@ def _open(
         sensors=tuple(SensorKey(asset, sensor.name) for sensor in sensors),
         length=snapshots * len(sensors),
         read=partial(_windows, path, header, starts, sensors, telling),
-        dated=ims or declared.start is not None,
+        dated=ims or "start_ns" in arrays or declared.start is not None,
     )
 
 
@@ -166,6 +185,13 @@ def _number(told: float | None, arrays: dict[str, NDArray[Any]], name: str) -> f
     return None if number is None or math.isnan(number) else number
 
 
+def _unit(path: Path, arrays: dict[str, NDArray[Any]], otherwise: str) -> str:
+    unit = str(arrays.get("unit", otherwise))
+    if unit not in UNITS:
+        raise RecordingError(path, f"unit is {unit!r}, expected one of {', '.join(UNITS)}")
+    return unit
+
+
 def _name(arrays: dict[str, NDArray[Any]], name: str) -> str | None:
     return valid_name(str(arrays[name])) if name in arrays else None
 
@@ -180,6 +206,8 @@ def _starts(
     first = nanoseconds(DEFAULT_START)
     if absolute:
         first = round(float(times[0]) * 1e6) * 1000
+    elif "start_ns" in arrays:
+        first = int(arrays["start_ns"])
     first = first if declared.start_ns is None else declared.start_ns
     return [first + round(float(t - times[0]) * 1e6) * 1000 for t in times]
 

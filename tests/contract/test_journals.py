@@ -1,15 +1,27 @@
 """What every journal promises: on the fake, on an SQLite file, and on a real Kafka."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from daemon.errors import Fenced, StartError, Unavailable
-from daemon.journal import Basis, Entry, Journal, Restored, StateRecord
+from daemon.journal import (
+    EVIDENCE_KEPT_S,
+    Basis,
+    Entry,
+    Exhibit,
+    Journal,
+    Restored,
+    StateRecord,
+    kafka,
+    memory,
+    sqlite,
+)
 from daemon.journal.kafka import KafkaJournal
 from daemon.journal.memory import MemoryJournal, MemoryStore
 from daemon.journal.sqlite import SqliteJournal
@@ -39,6 +51,10 @@ class Bench(Protocol):
 
     def dead_letters(self) -> list[bytes]: ...
 
+    def evidence(self) -> dict[tuple[SensorKey, str, str], bytes]:
+        """Return what another process reads of the evidence."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -57,6 +73,9 @@ class MemoryBench:
 
     def dead_letters(self) -> list[bytes]:
         return [letter.value for _, letter in self._store.dead_letters]
+
+    def evidence(self) -> dict[tuple[SensorKey, str, str], bytes]:
+        return latest(memory.read_evidence(self._store))
 
     def close(self) -> None:
         pass
@@ -84,6 +103,9 @@ class SqliteBench:
 
     def dead_letters(self) -> list[bytes]:
         return self._column("SELECT value FROM dead_letters ORDER BY position")
+
+    def evidence(self) -> dict[tuple[SensorKey, str, str], bytes]:
+        return latest(sqlite.read_evidence(self.path))
 
     def close(self) -> None:
         for journal in self._opened:
@@ -114,10 +136,19 @@ class KafkaBench:
         records = read_committed(self.settings, self.settings.dead_letters_topic)
         return [record.value for record in records if isinstance(record.value, bytes)]
 
+    def evidence(self) -> dict[tuple[SensorKey, str, str], bytes]:
+        return latest(kafka.read_evidence(self.settings))
+
     def close(self) -> None:
         for journal in self._opened:
             journal.close()
         self._source.close()
+
+
+def latest(exhibits: Iterable[Exhibit]) -> dict[tuple[SensorKey, str, str], bytes]:
+    """Return what holds in the end."""
+    found = {(one.sensor, one.alert, one.part): one.value for one in exhibits}
+    return {place: value for place, value in found.items() if value is not None}
 
 
 def _decoded(value: object) -> AlertEvent:
@@ -163,12 +194,14 @@ def entry(
     key: SensorKey = PUMP,
     alerts: tuple[AlertEvent, ...] = (),
     dead_letters: tuple[DeadLetter, ...] = (),
+    evidence: tuple[Exhibit, ...] = (),
 ) -> Entry:
     """Return what a batch up to `offset` of one partition adds."""
     return Entry(
         states={partition: {key: StateRecord(hot, cold)}},
         alerts=[(partition, one) for one in alerts],
         dead_letters=[(partition, one) for one in dead_letters],
+        evidence=[(partition, one) for one in evidence],
         next_offsets={partition: offset},
     )
 
@@ -328,6 +361,60 @@ def test_dead_letters_are_committed_too(bench: Bench) -> None:
     letter = DeadLetter(b"\x00bad", b"key", [("reason", b"not_msgpack")])
     bench.open().commit(entry(5, dead_letters=(letter,)))
     assert bench.dead_letters() == [b"\x00bad"]
+
+
+FIRST = Exhibit(PUMP, "alert-1", "first", 5, b"window 5")
+PLACE = (PUMP, "alert-1", "first")
+
+
+def test_evidence_is_committed_and_read_by_another_process(bench: Bench) -> None:
+    journal = bench.open()
+    raised = Exhibit(FAN, "alert-2", "raised", 6, bytes(range(256)))
+    journal.commit(entry(5, evidence=(FIRST,)))
+    journal.commit(entry(6, partition=1, key=FAN, evidence=(raised,)))
+    assert bench.evidence() == {
+        PLACE: b"window 5",
+        (FAN, "alert-2", "raised"): bytes(range(256)),
+    }
+
+
+def test_evidence_in_the_same_place_is_replaced_and_can_be_taken_away(bench: Bench) -> None:
+    journal = bench.open()
+    other = replace(FIRST, alert="alert-2")
+    journal.commit(entry(5, evidence=(FIRST, other)))
+    journal.commit(entry(6, evidence=(replace(FIRST, value=b"another"),)))
+    assert bench.evidence()[PLACE] == b"another"
+    journal.commit(entry(7, evidence=(replace(FIRST, value=None),)))
+    journal.commit(entry(8, evidence=(replace(FIRST, value=None),)))  # nothing is there any more
+    assert bench.evidence() == {(PUMP, "alert-2", "first"): b"window 5"}
+
+
+def test_evidence_is_put_and_taken_in_the_order_given(bench: Bench) -> None:
+    gone = replace(FIRST, value=None)
+    bench.open().commit(entry(5, evidence=(FIRST, gone, replace(FIRST, alert="b"), FIRST)))
+    assert set(bench.evidence()) == {PLACE, (PUMP, "b", "first")}
+
+
+def test_a_fenced_process_leaves_no_evidence(bench: Bench) -> None:
+    older = bench.open()
+    bench.open()
+    with pytest.raises(Fenced):
+        older.commit(entry(5, evidence=(FIRST,)))
+    assert bench.evidence() == {}
+
+
+@pytest.mark.parametrize("bench", ["memory_bench", "sqlite_bench"], indirect=True)
+def test_evidence_goes_when_its_sensor_has_some_that_is_a_year_younger(bench: Bench) -> None:
+    """On Kafka the topic's retention sees to that."""
+    journal = bench.open()
+    year_ns = EVIDENCE_KEPT_S * 10**9
+    journal.commit(entry(5, evidence=(FIRST, replace(FIRST, sensor=FAN))))
+    journal.commit(entry(6, evidence=(replace(FIRST, alert="b", time_ns=5 + year_ns),)))
+    assert set(bench.evidence()) == {PLACE, (FAN, *PLACE[1:]), (PUMP, "b", "first")}
+    journal.commit(entry(7, evidence=(replace(FIRST, alert="c", time_ns=6 + year_ns),)))
+    assert set(bench.evidence()) == {
+        (FAN, *PLACE[1:]), (PUMP, "b", "first"), (PUMP, "c", "first")
+    }  # fmt: skip
 
 
 def test_a_newer_process_of_the_same_identity_fences_the_older_one(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from kafka.structs import OffsetAndMetadata
 
 from daemon import topics
 from daemon.errors import Fatal, StartError, Unavailable
-from daemon.journal import Entry, StateRecord
+from daemon.journal import Entry, Exhibit, StateRecord, kafka
 from daemon.journal.kafka import KafkaJournal
 from daemon.settings import KafkaSettings
 from daemon.sources.kafka import KafkaSource
@@ -262,19 +262,37 @@ def test_a_state_that_the_topic_refuses_is_fatal_and_says_what_to_do(
         journal.commit(Entry(states=states, next_offsets={0: 1}))
 
 
+def test_evidence_that_the_topic_refuses_is_left_out_and_the_batch_goes_on(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    limit_record_size(settings, settings.evidence_topic, 10_000)
+    large = Exhibit(PUMP, "a", "raised", 5, b"x" * 20_000)
+    letter = DeadLetter(b"x" * 5_000, b"key", [("reason", b"too_large")])
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        journal.commit(replace(entry(5, "a"), evidence=[(0, large)], dead_letters=[(0, letter)]))
+        journal.commit(replace(entry(6, "b"), evidence=[(0, replace(large, value=b"x"))]))
+        assert subscribed(settings) == ["a", "b"]
+        assert [one.value for one in kafka.read_evidence(settings)] == [b"x"]
+
+
 def limit_record_size(settings: KafkaSettings, topic: str, limit: int) -> None:
     admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
-    admin.delete_topics([topic])
+    delete_topic(admin, topic)
     wanted = {
         "num_partitions": 2,
         "replication_factor": 1,
         "configs": {"max.message.bytes": str(limit)},
     }
+    admin.create_topics({topic: wanted}, wait_for_metadata=True)
+    admin.close()
+
+
+def delete_topic(admin: Any, topic: str) -> None:
+    admin.delete_topics([topic])
     deadline = time.monotonic() + 10.0
     while time.monotonic() < deadline and topic in admin.list_topics():
         time.sleep(0.1)
-    admin.create_topics({topic: wanted}, wait_for_metadata=True)
-    admin.close()
 
 
 def test_a_batch_of_many_megabytes_is_committed_whole(kafka_server: KafkaServer) -> None:
@@ -292,6 +310,25 @@ def test_topics_that_are_missing_are_named_at_the_start(kafka_server: KafkaServe
         opened(settings, no_membership),
     ):
         pass
+
+
+def test_a_plant_without_the_topic_of_evidence_is_told_to_make_it_or_to_do_without(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
+    delete_topic(admin, settings.evidence_topic)
+    admin.close()
+    wanted = r"\.evidence does not exist .*`bearingwatch topics create .*journal\.evidence = false"
+    with pytest.raises(StartError, match=wanted), opened(settings, no_membership):
+        pass
+    with member(settings) as source:
+        journal = KafkaJournal(settings, "one", source.group_metadata, evidence=False)
+        journal.start()
+        journal.restore(BOTH)
+        journal.commit(entry(5, "a"))
+        journal.close()
+    assert subscribed(settings) == ["a"]
 
 
 def test_topics_with_unequal_partitions_are_refused_at_the_start(

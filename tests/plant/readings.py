@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
+from daemon.evidence import decode_evidence
 from daemon.journal import StateRecord
 from daemon.journal.kafka_reader import KafkaReader
 from daemon.series import schema
@@ -30,6 +31,7 @@ class Left:
     alerts: tuple[tuple[int, bytes | None, bytes], ...]
     dead_letters: tuple[tuple[Any, ...], ...]
     states: dict[int, dict[SensorKey, StateRecord]]
+    evidence: tuple[tuple[int, bytes, bytes | None], ...]
 
 
 def differences(found: Left, expected: Left) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def differences(found: Left, expected: Left) -> dict[str, Any]:
         "alerts": (set(enumerate(found.alerts)), set(enumerate(expected.alerts))),
         "dead_letters": (set(found.dead_letters), set(expected.dead_letters)),
         "states": (_flat(found), _flat(expected)),
+        "evidence": (set(enumerate(found.evidence)), set(enumerate(expected.evidence))),
     }
     return {
         kind: {"unexpected": sorted(map(repr, a - b)), "missing": sorted(map(repr, b - a))}
@@ -65,7 +68,16 @@ def left_at(site: Site) -> Left:
             for m in committed(site, site.topic_settings().dead_letters_topic)
         ),
         states=states(site),
+        evidence=tuple(evidence(site)),
     )
+
+
+def evidence(site: Site) -> Iterator[tuple[int, bytes, bytes | None]]:
+    """Yield partition, key and value of the committed evidence, the site's name left out."""
+    for one in committed(site, site.topic_settings().evidence_topic):
+        kept = None if one.value is None else decode_evidence(one.value)
+        nameless = None if kept is None else msgspec.structs.replace(kept, topic="").encode()
+        yield one.partition, one.key, nameless
 
 
 def points(site: Site, measurement: str | None = None) -> Iterator[Row]:

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from daemon.evidence import decode_evidence
+from models.alerts import AlertEvent, Transition
 from tests.plant.bundles import CHARTS_OF_TESTS, write_bundle
 from tests.plant.process import Running, running
 from tests.plant.readings import (
@@ -124,6 +127,27 @@ def test_an_undisturbed_run_raises_escalates_and_refuses(undisturbed: Left) -> N
         "vibration",
         "alerts",
     }
+
+
+def test_an_undisturbed_run_keeps_the_windows_that_its_alerts_rest_on(
+    undisturbed: Left, log: list[Message]
+) -> None:
+    events = [msgspec.json.decode(value, type=AlertEvent) for _, _, value in undisturbed.alerts]
+    kept = {key: value for _, key, value in undisturbed.evidence}
+    partitions = [[one.value for one in log if one.partition == n] for n in range(3)]
+    told = [one for one in events if one.transition in (Transition.RAISED, Transition.ESCALATED)]
+    for event in told:
+        prefix = f"{event.asset}/{event.sensor}#{event.id}"
+        for part, start_ns in (
+            ("first", event.first_exceedance_ns),
+            (str(event.transition), event.time_ns),
+        ):
+            evidence = decode_evidence(kept[f"{prefix}#{part}".encode()] or b"")
+            assert evidence.start_ns == start_ns
+            assert evidence.window == partitions[evidence.partition][evidence.offset]
+    lapsed = {key for key, value in kept.items() if value is None}
+    named = {one.id.encode() for one in events}
+    assert all(key.endswith(b"#first") and key.split(b"#")[1] not in named for key in lapsed)
 
 
 @pytest.mark.parametrize("deaths", DEATHS.values(), ids=DEATHS.keys())

@@ -645,7 +645,7 @@ def test_topics_are_planned_without_a_broker(tmp_path: Path) -> None:
     path.write_text('[kafka]\nprefix = "plant7"\n')
     done = bearingwatch("topics", "plan", "-c", path, "--partitions", 3)
     assert done.exit_code == 0, done.output
-    assert done.output.count("3 partitions") == 5
+    assert done.output.count("3 partitions") == 6
     assert "plant7.state" in done.output
 
 

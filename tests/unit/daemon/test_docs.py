@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from daemon.errors import ExitStatus
+from daemon.evidence import BaselineSpectrum, Evidence
 from daemon.series.schema import ALERT_FIELDS, alert_values
 from daemon.telemetry.metrics import DEAD_LETTER_REASONS, HEALTH_EVENTS, STAGES
 from models.alerts import AlertEvent, Band, Transition, Zone
@@ -91,6 +92,11 @@ def test_every_field_of_an_alert_event_is_documented_and_no_other() -> None:
     record = section(text("alerts.md"), "The record")
     fields = [*msgspec.structs.fields(AlertEvent), *msgspec.structs.fields(Band)]
     assert rows_of(record) == [field.name for field in fields]
+
+
+def test_every_field_of_evidence_is_documented_and_no_other() -> None:
+    fields = [*msgspec.structs.fields(Evidence), *msgspec.structs.fields(BaselineSpectrum)]
+    assert rows_of(section(text("alerts.md"), "Evidence")) == [field.name for field in fields]
 
 
 def test_every_transition_of_an_alert_is_documented() -> None:

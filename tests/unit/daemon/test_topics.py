@@ -37,9 +37,8 @@ def test_all_topics_have_equally_many_partitions() -> None:
 
 def test_topics_bear_the_prefix() -> None:
     names = {topic.name for topic in plan(KafkaSettings(prefix="north"), 1)}
-    assert names == {
-        f"north.{end}" for end in ("windows", "alerts", "state", "commands", "dead-letters")
-    }
+    ends = ("windows", "alerts", "evidence", "state", "commands", "dead-letters")
+    assert names == {f"north.{end}" for end in ends}
 
 
 def documented() -> set[tuple[str, str, str]]:

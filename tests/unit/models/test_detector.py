@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.alerts import Transition, Zone
 from models.detector import Detector, Judgement, Status, Verdict, rebaseline
+from models.judgement import Run
 from models.policy import CommissioningPolicy, DetectorSettings, Limits
 from models.state import SensorState, decode_state, encode_cold, encode_hot
 from pipelines.features import Observation
@@ -138,6 +139,55 @@ def test_a_step_raises_an_alert_then_escalates_it_then_clears_it() -> None:
     assert events[0].confirmed_ns == stream[2].start_ns
     assert events[0].loss > events[0].threshold
     assert judged[-1].zone is Zone.NORMAL
+
+
+def test_a_run_of_exceedances_begins_and_lapses_where_nothing_comes_of_it() -> None:
+    judging, states = commissioned()
+    louder = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, *[0.0] * 5]
+    stream = [observation(60 + k, louder=level) for k, level in enumerate(louder)]
+    _, judged = judge_all(judging, stream, states=states)
+    first, second = stream[1].start_ns, stream[6].start_ns
+    assert {k: one.run for k, one in enumerate(judged) if one.run} == {
+        1: Run(began_ns=first),
+        5: Run(lapsed_ns=first),
+        6: Run(began_ns=second),
+        10: Run(lapsed_ns=second),
+    }
+
+
+def test_a_run_that_an_alert_came_of_does_not_lapse() -> None:
+    judging, states = commissioned()
+    stream = [observation(60 + k, louder=2.0 if k < 10 else 0.0) for k in range(80)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert judged[-1].zone is Zone.NORMAL
+    assert [one.run for one in judged if one.run] == [Run(began_ns=stream[0].start_ns)]
+
+
+def test_a_window_that_comes_again_begins_no_run() -> None:
+    judging, states = commissioned()
+    loud = observation(60, louder=1.0)
+    _, judged = judge_all(judging, [loud, loud], states=states)
+    assert [one.run for one in judged] == [Run(began_ns=loud.start_ns), None]
+
+
+def test_an_alert_is_raised_on_the_baseline_and_the_departures_of_its_window() -> None:
+    judging, states = commissioned()
+    stream = [observation(60 + k, louder=2.0) for k in range(6)]
+    after, judged = judge_all(judging, stream, states=states)
+    (grounds,) = [one.grounds for one in judged if one.grounds]
+    assert grounds.baseline is after[KEY].cold.baseline
+    assert grounds.features is FEATURES
+    assert grounds.departures is not None
+    assert grounds.departures.shape == (1, FEATURES.width)
+    assert [bool(one.events) for one in judged[:3]] == [False, False, True]
+    assert judged[2].grounds is grounds
+
+
+def test_a_limit_that_was_declared_is_ground_enough_before_there_is_a_baseline() -> None:
+    judging = detector(QUICK, limits=lambda _: Limits(rms_warning=0.1))
+    _, judged = judge_all(judging, healthy(5))
+    (grounds,) = [one.grounds for one in judged if one.grounds]
+    assert (grounds.baseline, grounds.departures) == (None, None)
 
 
 def test_quieter_alone_is_noted_once_and_never_a_warning() -> None:
