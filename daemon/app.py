@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from daemon.judging import Model
     from daemon.machines import Machines
     from daemon.series import Series
-    from daemon.settings import DetectorOverrides, JournalPart, Settings
+    from daemon.settings import DetectorOverrides, Settings
+    from daemon.settings_reading import JournalPart
     from daemon.sources import Source
     from daemon.stopping import Closable
     from models.bundle import Bundle

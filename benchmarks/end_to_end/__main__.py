@@ -30,7 +30,7 @@ from benchmarks.end_to_end.plant import (
     state_messages,
     window_messages,
 )
-from daemon.settings import load_settings
+from daemon.settings_reading import load_settings
 from tests.plant.process import running
 from tests.plant.site import QUICK, Site, Tables, new_site
 from tests.servers import plan

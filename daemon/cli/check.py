@@ -51,7 +51,7 @@ def command(
     Exit status: 0 all well, 2 bad settings, 3 the daemon could not start.
     """  # noqa: D301
     cap_threads()
-    from daemon.settings import load_settings
+    from daemon.settings_reading import load_settings
 
     settings = load_settings(config)
     click.echo("ok: settings")

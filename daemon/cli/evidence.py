@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from daemon.evidence import Evidence, Part
     from daemon.journal import Exhibit
-    from daemon.settings import JournalPart
+    from daemon.settings_reading import JournalPart
     from pipelines.features import Machine
     from pipelines.window import SensorKey
 
@@ -48,7 +48,7 @@ def command(alert: str | None, config: Path | None, out: Path | None) -> None:
     bearingwatch evidence 57fdd1e53caea085 -c plant.toml --out pump-7
     """  # noqa: D301
     from daemon import app
-    from daemon.settings import load_journal_settings
+    from daemon.settings_reading import load_journal_settings
 
     settings = load_journal_settings(config)
     exhibits = app.read_evidence(settings)

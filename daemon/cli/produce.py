@@ -142,6 +142,6 @@ def _simulated(seed: int, machines: int) -> tuple[Iterator[Window], int | None]:
 
 
 def _kafka(config: Path | None, servers: str | None, prefix: str | None) -> KafkaSettings:
-    from daemon.settings import load_kafka_settings
+    from daemon.settings_reading import load_kafka_settings
 
     return load_kafka_settings(config, servers=servers, prefix=prefix)

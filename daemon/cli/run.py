@@ -46,7 +46,7 @@ def command(ctx: click.Context, config: Path | None) -> None:
 
 
 def _configured(config: Path | None, stopping: Stopping) -> ExitStatus:
-    from daemon.settings import load_settings
+    from daemon.settings_reading import load_settings
     from daemon.telemetry.logs import configure_logs
     from daemon.telemetry.metrics import Metrics
 

@@ -129,10 +129,10 @@ def score(recordings: list[Recording], told: dict[str, Any], summary: Summary) -
     from daemon.app import build_offline
     from daemon.cli.quiet import quiet_logs
     from daemon.recorded import recorded_windows
-    from daemon.settings import ToldSettings
+    from daemon.settings import Settings
     from daemon.stopping import Stopping
 
-    settings = ToldSettings.model_validate(
+    settings = Settings.model_validate(
         {
             "source": {"kind": "recordings"},
             "series": {"kind": "csv"},

@@ -113,6 +113,6 @@ def show_findings(findings: tuple[Finding, ...]) -> bool:
 
 def _kafka(config: Path | None) -> KafkaSettings:
     """Return the Kafka part; nothing else of the file is needed here, and so not checked."""
-    from daemon.settings import load_kafka_settings
+    from daemon.settings_reading import load_kafka_settings
 
     return load_kafka_settings(config)

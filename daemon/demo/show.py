@@ -12,7 +12,7 @@ from daemon.demo.live import LiveView, Scene
 from daemon.demo.outcome import Outcome, compare, time_ns
 from daemon.demo.plain import PlainView
 from daemon.demo.wording import clock, fault, span
-from daemon.settings import ToldSettings
+from daemon.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def run_demo(
     """Show a fleet; None where it was stopped before the end."""
     board = Board(every=max(1, plan.rounds // 40))
     view = _view(console, board, scene(fleet, plan))
-    settings = ToldSettings.model_validate(
+    settings = Settings.model_validate(
         {
             "source": {"kind": "simulator"},
             "series": {"kind": "memory"},

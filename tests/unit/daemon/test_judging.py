@@ -12,7 +12,8 @@ from daemon.app import build_judging, open_previous
 from daemon.cli import cli
 from daemon.errors import ExitStatus, StartError
 from daemon.judging import Judging, open_model
-from daemon.settings import Settings, load_settings
+from daemon.settings import Settings
+from daemon.settings_reading import load_settings
 from models.judgement import Note, Verdict
 from models.policy import ChartPolicy
 from models.state import NEW_HOT, Cold, SensorState, with_row

@@ -8,14 +8,8 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import ExitStatus, SettingsError
-from daemon.settings import (
-    MOST_AMONG,
-    PATHS,
-    DetectorOverrides,
-    Settings,
-    load_kafka_settings,
-    load_settings,
-)
+from daemon.settings import MOST_AMONG, DetectorOverrides, Settings
+from daemon.settings_reading import PATHS, load_kafka_settings, load_settings
 from models.policy import ConfirmationPolicy
 
 OFFLINE = """

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from daemon.settings import load_settings
+from daemon.settings_reading import load_settings
 from tests.servers.__main__ import plant
 from tests.servers.influxdb import InfluxdbServer
 from tests.servers.kafka import KafkaServer

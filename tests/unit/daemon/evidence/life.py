@@ -4,7 +4,7 @@ from pathlib import Path
 
 from daemon.app import build_offline
 from daemon.batch import Judged
-from daemon.settings import ToldSettings
+from daemon.settings import Settings
 from pipelines.window import Window
 from tests.plant.windows import window
 
@@ -32,7 +32,7 @@ def _level(index: int, sensor: str) -> float:
 def run(folder: Path, bundle: Path, *, evidence: bool = True, batch: int = 7) -> list[Judged]:
     """Judge the log with a settings file's wishes; return what was committed."""
     seen: list[Judged] = []
-    settings = ToldSettings.model_validate(
+    settings = Settings.model_validate(
         {
             "source": {"kind": "recordings"},
             "recordings": {"paths": [folder]},

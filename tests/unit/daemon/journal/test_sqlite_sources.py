@@ -12,7 +12,7 @@ import pytest
 from daemon.app import build_journal
 from daemon.errors import StartError
 from daemon.journal import Entry
-from daemon.settings import ToldSettings
+from daemon.settings import Settings
 from daemon.sources.memory import MemorySource
 
 
@@ -23,7 +23,7 @@ def start(folder: Path, source: dict[str, Any], *, commit: bool = False) -> None
         "sqlite": {"path": folder / "plant.db"},
         **source,
     }
-    journal = build_journal(ToldSettings.model_validate(told), MemorySource())
+    journal = build_journal(Settings.model_validate(told), MemorySource())
     try:
         journal.start()
         journal.restore({0})
