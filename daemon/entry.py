@@ -6,6 +6,7 @@ broken: PyPI's `python-daemon` ships an import package `daemon` too, and pip rep
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import metadata
 
@@ -18,6 +19,8 @@ def main() -> None:
         sys.exit(3)
     from daemon.cli import cli
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any bytes for a name
     cli(prog_name="bearingwatch")
 
 

@@ -258,7 +258,7 @@ class RecordingsSettings(Section):
     load: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Declared load, if it is constant; in any unit."""
 
-    @field_validator("asset", "sensor", "axes", "start")
+    @field_validator("asset", "sensor", "axes", "sample_rate_hz", "scale", "start", "rpm", "load")
     @classmethod
     def _can_be_declared(cls, value: object, info: ValidationInfo) -> object:
         """Refuse here what no recording can have, so that file or variable are told."""

@@ -99,6 +99,8 @@ def _mistake(detail: ErrorDetails, root: type[BaseModel], place: Sequence[str]) 
         return f"{where}: unknown setting{hint}"
     if detail["type"] == "missing":
         return f"{where}: is required"
+    if detail["type"] == "too_short":
+        return (f"{where}: " if where else "") + "needs at least one, got none"
     message = detail["msg"].removeprefix("Value error, ")
     return (f"{where}: " if where else "") + message + _got(detail, place)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from daemon.cli.options import BUNDLE
 from daemon.cli.threads import cap_threads
 from daemon.errors import ExitStatus, StartError
 
@@ -58,7 +59,7 @@ def list_(directory: Path | None) -> None:
 
 
 @command.command("show")
-@click.argument("bundle", required=False)
+@click.argument("bundle", required=False, type=BUNDLE)
 @click.option(
     "--card", is_flag=True, help="Print the card instead: data, command, results, limits."
 )
@@ -80,7 +81,7 @@ def show(bundle: str | None, card: bool) -> None:
 
 
 @command.command("verify")
-@click.argument("bundles", nargs=-1)
+@click.argument("bundles", nargs=-1, type=BUNDLE)
 def verify(bundles: tuple[str, ...]) -> None:
     """Check every hash of BUNDLES, and that the network computes the golden losses here.
 

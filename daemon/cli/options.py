@@ -29,9 +29,25 @@ class Finite(click.FloatRange):
         return number
 
 
+class Place(click.Path):
+    """A path, there or not, but one that could be; `Path("")` would be the folder we are in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return it as a path; fail for an empty name, and for one that no system takes."""
+        if not str(value):
+            self.fail("the name is empty.", param, ctx)
+        try:
+            Path(value).exists()
+        except (OSError, ValueError) as error:
+            self.fail(getattr(error, "strerror", None) or str(error), param, ctx)
+        return super().convert(value, param, ctx)
+
+
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 ANYTHING = click.Path(path_type=Path, exists=True)
-OUT = click.Path(path_type=Path)
+OUT = Place(path_type=Path)
+BUNDLE = Place()
+"""Directory or name of a bundle."""
 
 config_option = click.option(
     "-c", "--config", type=FILE, help="TOML file with the settings; see docs/settings.md."
@@ -39,6 +55,7 @@ config_option = click.option(
 model_option = click.option(
     "--model",
     "model",
+    type=BUNDLE,
     metavar="BUNDLE",
     help="Directory of a model bundle, or the name of a shipped one.",
 )
@@ -61,10 +78,10 @@ def _time(value: str) -> datetime:
         raise click.BadParameter(f"{value!r} is no time like 2026-01-31T12:00:00Z") from error
 
 
-def _declaring(read: Callable[[str], Any] = str) -> Callable[..., Any]:
+def _declaring(read: Callable[[Any], Any] = lambda value: value) -> Callable[..., Any]:
     """Return a callback that checks a declaration by itself, so that its option is told."""
 
-    def checked(_ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    def checked(_ctx: click.Context, param: click.Parameter, value: Any) -> Any:
         if value is None:
             return None
         from pipelines.recordings import declare
@@ -98,11 +115,13 @@ _DECLARED = (
         callback=_declaring(_split),
         help="Columns to read, of CSV and Parquet alone.  [default: all]",
     ),
-    click.option("--sample-rate-hz", type=POSITIVE, help="Rate."),
+    click.option("--sample-rate-hz", type=POSITIVE, callback=_declaring(), help="Rate."),
     click.option(
         "--unit", type=click.Choice(["g", "m/s2", "mm/s", "V"]), help="Unit of the signal."
     ),
-    click.option("--scale", type=POSITIVE, help="Physical value of one count."),
+    click.option(
+        "--scale", type=POSITIVE, callback=_declaring(), help="Physical value of one count."
+    ),
     click.option(
         "--full-scale",
         type=POSITIVE,
@@ -119,8 +138,13 @@ _DECLARED = (
         type=POSITIVE,
         help="Length of the windows that one continuous signal is cut into.  [default: 1]",
     ),
-    click.option("--rpm", type=POSITIVE, help="Speed, if constant."),
-    click.option("--load", type=Finite(min=0), help="Load, if constant; in any unit."),
+    click.option("--rpm", type=POSITIVE, callback=_declaring(), help="Speed, if constant."),
+    click.option(
+        "--load",
+        type=Finite(min=0),
+        callback=_declaring(),
+        help="Load, if constant; in any unit.",
+    ),
 )
 NAMES = (
     "asset", "sensor", "axes", "columns", "sample_rate_hz", "unit", "scale", "full_scale", "start",

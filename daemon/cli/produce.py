@@ -88,7 +88,9 @@ def command(
         windows, total = _recorded(recordings, as_json)
     else:
         windows, total = _simulated(seed, machines)
-    windows = paced(islice(windows, limit), rate, speed, time.monotonic, time.sleep)
+    windows = paced(
+        islice(windows, limit and min(limit, sys.maxsize)), rate, speed, time.monotonic, time.sleep
+    )
     settings = _kafka(config, bootstrap_servers, prefix)
     expected = total if limit is None or total is None else min(total, limit)
     sent = 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PARTITIONS = click.option(
     "--partitions",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 100_000),
     default=12,
     show_default=True,
     help="Partitions of every topic; also the most replicas that can share the work.",
@@ -55,7 +55,7 @@ def plan(config: Path | None, partitions: int) -> None:
 @PARTITIONS
 @click.option(
     "--replication-factor",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 32_767),
     help="Copies of each partition.  [default: the cluster's own]",
 )
 def create(config: Path | None, partitions: int, replication_factor: int | None) -> None:

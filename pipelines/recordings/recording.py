@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ import msgspec
 import numpy as np
 
 from pipelines.window import SensorKey, Window
-from pipelines.wire import InvalidRecord, Reason, check_axes, check_names, encode
+from pipelines.wire import DEFAULT_LIMITS, InvalidRecord, Reason, check_axes, check_names, encode
 
 DEFAULT_START: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Start of a recording that carries no date and for which none was declared."""
@@ -33,6 +32,14 @@ _ANOTHER: Final = {
     "load": "another load (--load)",
 }
 """What to declare, by the reason of a refusal or by the first word of its detail."""
+
+_BOUNDS: Final = {
+    "sample_rate_hz": (DEFAULT_LIMITS.min_rate_hz, DEFAULT_LIMITS.max_rate_hz),
+    "scale": (DEFAULT_LIMITS.min_scale, DEFAULT_LIMITS.max_scale),
+    "rpm": (-DEFAULT_LIMITS.max_value, DEFAULT_LIMITS.max_value),
+    "load": (-DEFAULT_LIMITS.max_value, DEFAULT_LIMITS.max_value),
+}
+"""What the wire format takes."""
 
 _NEEDED: Final = {
     "sample_rate_hz": ("its sample rate", "sample_rate_hz (--sample-rate-hz HZ)"),
@@ -81,14 +88,14 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         """Refuse names and numbers that no recording can have."""
         self._check_names()
-        for name in ("sample_rate_hz", "scale", "full_scale", "window_s"):
+        for name in ("full_scale", "window_s"):
             number = getattr(self, name)
             if number is not None and not 0.0 < number < float("inf"):
                 raise ValueError(f"{name} must be positive and finite, got {number}")
-        for name in ("rpm", "load"):
+        for name, (least, most) in _BOUNDS.items():
             number = getattr(self, name)
-            if number is not None and not math.isfinite(number):
-                raise ValueError(f"{name} must be a finite number, got {number}")
+            if number is not None and not least <= number <= most:  # also true for NaN
+                raise ValueError(f"{name} must be from {least:g} to {most:g}, got {number}")
         if self.start is not None and not 0 <= nanoseconds(self.start) < 2**63:
             raise ValueError(f"start must be from 1970-01-01 to 2262-04-11, got {self.start}")
         if self.scale is not None and self.full_scale is not None:

@@ -23,8 +23,9 @@ from daemon.cli.sending import value_of
 from daemon.cli.simulate import CADENCES, MOST_WINDOWS, RATES, whole
 from daemon.cli.topics import was_there
 from daemon.cli.train import Telling
-from daemon.errors import ExitStatus, SettingsError
+from daemon.errors import ExitStatus, SettingsError, StartError
 from daemon.recorded import recorded_windows
+from daemon.settings import KafkaSettings
 from models.fleet_training import Read
 from models.judgement import Status
 from models.recipe import Recipe
@@ -391,6 +392,8 @@ def test_no_option_takes_what_is_no_finite_number(param: click.Parameter, value:
     [
         (("--rpm", "inf"), "'--rpm': inf is no finite number"),
         (("--load", "inf"), "'--load': inf is no finite number"),
+        (("--rpm", 1e300), "'--rpm': rpm must be from -1e+09 to 1e+09, got 1e+300"),
+        (("--scale", 1e300), "'--scale': scale must be from 1e-12 to 1000, got 1e+300"),
         (("--asset", "ü/x"), "'--asset': asset 'ü/x' has '/': expected 1-64 letters, digits"),
         (("--axes", "a b"), "'--axes': axis 'a b': expected letters, digits and ._:-"),
         (("--axes", ""), "'--axes': axis '': expected letters"),
@@ -398,7 +401,7 @@ def test_no_option_takes_what_is_no_finite_number(param: click.Parameter, value:
         (("--window-s", 0.02), "less cannot be judged; declare a longer window_s (--window-s)"),
         (("--sample-rate-hz", 600), "pump/signal: sample rate 600 Hz, expected 640 or more"),
         (("--window-s", 100), "450000; declare another window_s (--window-s)"),
-        (("--sample-rate-hz", 2e6, "--window-s", 0.01), "declare another sample_rate_hz (--sample"),
+        (("--sample-rate-hz", 1e300), "'--sample-rate-hz': sample_rate_hz must be from 1 to 1e+06"),
         (("--full-scale", 1e12), "allowed are 1e-12-1000; declare another scale (--scale), or ful"),
         (("--start", "1900-01-01T00:00:00Z"), "start must be from 1970-01-01 to 2262-04-11, got"),
         (("--start", "2300-01-01"), "start must be from 1970-01-01 to 2262-04-11, got"),
@@ -415,6 +418,17 @@ def test_produce_refuses_what_no_daemon_would_take_before_it_sends(
     assert done.exit_code == ExitStatus.BAD_SETTINGS, done.output
     assert problem in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_produce_takes_any_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_there(settings: KafkaSettings) -> None:
+        raise StartError(f"no topic {settings.windows_topic}")
+
+    monkeypatch.setattr("daemon.cli.sending._check_topic", none_there)
+    path = noise(tmp_path / "pump.wav", 5120, 2)
+    done = bearingwatch("produce", path, "--unit", "g", "--scale", 1, "--limit", 10**30)
+    assert done.exit_code == ExitStatus.COULD_NOT_START, done.output
+    assert "no topic bearingwatch.windows" in done.stderr
 
 
 def test_a_window_that_cannot_be_sent_is_told_with_its_file() -> None:
@@ -526,6 +540,16 @@ def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:
     done = bearingwatch("models", "verify", bundle)
     assert done.exit_code == ExitStatus.COULD_NOT_START
     assert "CARD.md" in done.output
+
+
+@pytest.mark.parametrize("name", ["", "a" * 300])
+@pytest.mark.parametrize(
+    "call", [("simulate",), ("models", "verify"), ("models", "show")], ids=" ".join
+)
+def test_a_name_that_nothing_can_have_is_refused(call: tuple[str, ...], name: str) -> None:
+    done = bearingwatch(*call, name)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert ("File name too long" if name else "the name is empty") in done.stderr
 
 
 def test_verify_checks_the_bundles_behind_a_bad_one(bundle: Path, tmp_path: Path) -> None:
@@ -647,6 +671,13 @@ def test_topics_are_planned_without_a_broker(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert done.output.count("3 partitions") == 6
     assert "plant7.state" in done.output
+
+
+@pytest.mark.parametrize("option", ["--partitions", "--replication-factor"])
+def test_a_number_that_no_request_to_kafka_can_hold_is_refused(option: str) -> None:
+    done = bearingwatch("topics", "create", option, 10**20)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert f"'{option}': {10**20} is not in the range" in done.stderr
 
 
 def test_a_topic_with_another_number_of_partitions_is_told() -> None:

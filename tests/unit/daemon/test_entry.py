@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -52,3 +53,14 @@ def test_help_imports_next_to_nothing_and_answers_at_once() -> None:
     assert time.monotonic() - began < 5.0
     assert "Usage: bearingwatch" in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+def test_a_name_of_other_bytes_is_shown_escaped(tmp_path: Path) -> None:
+    call = ["--machines", "1", "--degrading", "0", "--sensors", "1", "--windows", "1"]
+    done = subprocess.run(
+        [*CALL, "simulate", tmp_path / os.fsdecode(b"fleet-\xff"), *call],
+        cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert b"fleet-\\udcff" in done.stdout
