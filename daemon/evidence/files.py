@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from daemon.evidence import Part
+from pipelines.features import Unfit
 from pipelines.recordings.npz import save_window
 from pipelines.wire import DEFAULT_LIMITS, decode
 
@@ -38,7 +39,10 @@ def write(
         return files, WITHOUT_PLOT
     from daemon.evidence.plot import draw
 
-    draw(kept, windows, machine, folder / "spectrum.png")
+    try:
+        draw(kept, windows, machine, folder / "spectrum.png")
+    except Unfit as error:  # without a baseline nothing says which features could be had
+        return files, f"no picture: {error}"
     return [*files, "spectrum.png"], None
 
 

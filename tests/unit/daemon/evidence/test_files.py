@@ -17,6 +17,7 @@ from pipelines.bearings import CATALOGUE
 from pipelines.recordings import Declared, open_recording
 from pipelines.recordings.npz import save_window
 from pipelines.window import Window
+from pipelines.wire import encode
 from tests.plant.bundles import write_bundle
 from tests.unit.daemon.evidence import life
 
@@ -97,6 +98,17 @@ def test_a_picture_is_drawn(kept: Kept, machine: KnownMachine | None, tmp_path: 
 def test_a_picture_needs_no_baseline(kept: Kept, tmp_path: Path) -> None:
     bare = {part: msgspec.structs.replace(one, baseline=None) for part, one in kept.items()}
     assert files.write(bare, None, tmp_path)[0][-1] == "spectrum.png"
+
+
+def test_windows_that_no_features_can_be_had_from_are_written_without_a_picture(
+    kept: Kept, tmp_path: Path
+) -> None:
+    short = replace(life.windows()[0], samples=np.ones((1, 100), "<i2"))
+    first = msgspec.structs.replace(kept[Part.FIRST], window=encode(short))
+    written, missing = files.write({Part.FIRST: first}, None, tmp_path)
+    assert written == ["first.npz", "alert.json"]
+    assert missing is not None
+    assert missing.startswith("no picture: pump/drive-end: 100 samples")
 
 
 def test_without_matplotlib_the_rest_is_written_and_it_is_told_how_to_install_it(
