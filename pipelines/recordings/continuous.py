@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -44,10 +45,19 @@ class Signal:
     scale: float
     declared: Declared
 
+    def __post_init__(self) -> None:
+        """Refuse windows that hold no sample."""
+        if self.rows == 0:
+            raise RecordingError(
+                self.path,
+                f"{self.declared.window_s:g} s hold no sample at {self.sample_rate_hz:g} Hz; "
+                "declare a longer window_s (--window-s)",
+            )
+
     @property
     def rows(self) -> int:
         """Samples of one axis in one window."""
-        return max(1, round(self.declared.window_s * self.sample_rate_hz))
+        return round(min(self.declared.window_s * self.sample_rate_hz, sys.maxsize))
 
     def cut(self, blocks: Iterator[NDArray[Any]]) -> Iterator[Window]:
         """Cut blocks of any length, shape (rows, axes), into windows.

@@ -659,6 +659,22 @@ def test_a_signal_under_one_window_says_what_to_declare(tmp_path: Path) -> None:
         list(open_recording(make_csv(tmp_path), DECLARED, window_s=10.0))
 
 
+@pytest.mark.parametrize("make", [make_csv, make_wav])
+@pytest.mark.parametrize(
+    ("window_s", "problem"),
+    [
+        (1e-9, "1e-09 s hold no sample at .* declare a longer window_s"),
+        (1e308, "samples are less than one window of 1e.308 s"),
+    ],
+)
+def test_a_window_of_any_length_is_refused_as_what_it_is(
+    tmp_path: Path, make: Callable[[Path], Path], window_s: float, problem: str
+) -> None:
+    path = make(tmp_path)
+    with pytest.raises(RecordingError, match=problem):
+        list(open_recording(path, DECLARED, window_s=window_s, scale=1.0))
+
+
 @pytest.mark.parametrize(
     "fields",
     [
