@@ -68,6 +68,13 @@ def _broker(value: str) -> str:
     return value
 
 
+def _place(value: object) -> object:
+    """Refuse what names no file; `Path("")` would be the folder we are in."""
+    if isinstance(value, str) and (not value or "\0" in value):
+        raise ValueError("must name a file or folder")
+    return value
+
+
 def _address(value: str) -> str:
     if not re.fullmatch(r"https?://\S+", value):
         raise ValueError("must be an address like http://localhost:8086")
@@ -75,8 +82,13 @@ def _address(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_named)]
+Place = Annotated[Path, BeforeValidator(_place)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Int32 = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""What a field of Kafka's protocol can hold."""
+Patience = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+"""A wait that a system's clock can hold; whoever waits for over a day has given up."""
 
 
 def _split(value: object) -> object:
@@ -135,25 +147,25 @@ class KafkaSettings(Section):
     """Topics are `<prefix>.windows`, `.alerts`, `.evidence`, `.state`, `.commands` and so on."""
     group: Name = "bearingwatch"
     """Consumer group; all replicas of one plant share it."""
-    max_poll_records: Count = 256
+    max_poll_records: Int32 = 256
     """Records that one poll brings at most."""
-    session_timeout_ms: Count = 45_000
+    session_timeout_ms: Int32 = 45_000
     """Silence after which the group gives our partitions away."""
-    heartbeat_interval_ms: Count = 3_000
+    heartbeat_interval_ms: Int32 = 3_000
     """Time between two signs of life; at most a third of the session timeout."""
-    max_poll_interval_ms: Count = 300_000
+    max_poll_interval_ms: Int32 = 300_000
     """Longest time between two polls."""
-    transaction_timeout_ms: Count = 15_000
+    transaction_timeout_ms: Int32 = 15_000
     """Time after which the broker aborts a transaction left open by a dead process."""
-    request_timeout_s: Positive = 30.0
+    request_timeout_s: Patience = 30.0
     """Longest wait for one answer of a broker."""
-    fetch_min_bytes: Count = 65_536
+    fetch_min_bytes: Int32 = 65_536
     """A broker waits for so much before it answers a fetch."""
-    fetch_max_wait_ms: Count = 100
+    fetch_max_wait_ms: Int32 = 100
     """But not longer than this."""
-    max_partition_fetch_bytes: Count = 4 * MIB
+    max_partition_fetch_bytes: Int32 = 4 * MIB
     """Most bytes of one partition in one fetch."""
-    fetch_max_bytes: Count = 32 * MIB
+    fetch_max_bytes: Int32 = 32 * MIB
     """Most bytes in one fetch."""
 
     @property
@@ -204,21 +216,21 @@ class InfluxdbSettings(Section):
     """Bucket that points are written to; it must exist."""
     token: SecretStr
     """Token that may write to the bucket; better given by the environment."""
-    timeout_s: Positive = 10.0
+    timeout_s: Patience = 10.0
     """Longest wait for one write."""
 
 
 class SqliteSettings(Section):
     """The file of the SQLite series and journal."""
 
-    path: Path
+    path: Place
     """Database file, made where there is none; a journal in it keeps to one source."""
 
 
 class CsvSettings(Section):
     """The file of the CSV series."""
 
-    path: Path
+    path: Place
     """File of one row per window and sensor; it appears when the source came to its end."""
 
 
@@ -231,7 +243,7 @@ def _check_declared(fields: Mapping[str, Any]) -> None:
 class RecordingsSettings(Section):
     """Recordings to read windows from."""
 
-    paths: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+    paths: Annotated[tuple[Place, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
     """Files and folders: .npz, the IMS and FEMTO layouts, CSV, WAV or Parquet."""
     asset: str | None = None
     """Declared name of the machine; goes before what a file or its name says."""
@@ -304,15 +316,15 @@ class SimulatorSettings(Section):
 class ModelSettings(Section):
     """The bundle that judges, and the engine that runs it."""
 
-    bundle: Path | None = None
+    bundle: Place | None = None
     """Folder of a bundle; without it the one that was shipped is used."""
-    previous: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = ()
+    previous: Annotated[tuple[Place, ...], NoDecode, BeforeValidator(_split)] = ()
     """Bundles that judged before, folders or shipped names: they do until `bundle` has learnt."""
     recommission: bool = False
     """Begin anew, unjudged meanwhile, with sensors whose bundle of other features is not given."""
     engine: Literal["onnx", "tensorflow"] = "onnx"
     """`onnx` is the faster one on a CPU; `tensorflow` needs the training extra."""
-    threads: Count = 1
+    threads: Annotated[int, Field(ge=1, le=1_024)] = 1
     """Threads of the engine; scale by processes rather than by threads."""
 
 
@@ -362,7 +374,7 @@ class LoopSettings(Section):
     """Longest wait for windows."""
     vibration_every: Count = 10
     """Every so many windows of a sensor its descriptors are written too."""
-    backoff_first_s: Positive = 0.5
+    backoff_first_s: Patience = 0.5
     """Longest first wait while a service is away; it doubles, with full jitter."""
     backoff_longest_s: Annotated[Positive, Field(le=3_600)] = 30.0
     """Longest wait of all while a service is away."""
@@ -379,7 +391,7 @@ class HttpSettings(Section):
     """Address to listen on; `0.0.0.0` in a container."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 9108
     """Port to listen on; 0 takes a free one and logs it."""
-    stalled_after_s: Positive = 60.0
+    stalled_after_s: Patience = 60.0
     """/healthz fails when the loop made no round for so long."""
 
 
@@ -390,7 +402,7 @@ class LogSettings(Section):
     """`auto` is console on a terminal, else JSON."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is written."""
-    repeat_after_s: Positive = 30.0
+    repeat_after_s: Patience = 30.0
     """The same event for the same reason is written once in so long, with a count of the rest."""
 
 
@@ -403,7 +415,7 @@ class Settings(Section):
 
     instance: Name = Field(default_factory=_host_name)
     """Stable name of this replica; another process of the same name is fenced."""
-    assets: Path | None = None
+    assets: Place | None = None
     """What is known of the machines; without it `assets.toml` beside the file, if there is one."""
     source: SourceSettings = SourceSettings()
     series: SeriesSettings = SeriesSettings()

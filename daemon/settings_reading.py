@@ -214,6 +214,8 @@ def _anchored(told: dict[str, Any], folder: Path) -> dict[str, Any]:
 def _moved(value: Any, folder: Path, *, named: bool) -> Any:
     if isinstance(value, list):
         return [_moved(part, folder, named=named) for part in value]
+    if value == "" or "\0" in str(value):
+        return value  # is refused as it is
     if named and not (folder / str(value)).exists():
         return value  # the name of a shipped one
     return str(folder / Path(value).expanduser()) if isinstance(value, str) else value

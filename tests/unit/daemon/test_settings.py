@@ -253,6 +253,29 @@ def test_a_fleet_that_no_run_can_have_is_refused(tmp_path: Path, told: str, expe
     assert expected in complaint(tmp_path, f"{OFFLINE}[simulator]\n{told}\n")
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("[kafka]\nsession_timeout_ms = 3000000000", "kafka.session_timeout_ms: Input should be"),
+        ("[kafka]\nrequest_timeout_s = 1e300", "kafka.request_timeout_s: Input should be"),
+        ("[http]\nstalled_after_s = 1e300", "http.stalled_after_s: Input should be less than"),
+        ("[model]\nthreads = 100000", "model.threads: Input should be less than or equal to 1024"),
+        ('[csv]\npath = ""', "csv.path: must name a file or folder, got ''"),
+        ('[csv]\npath = "a\\u0000"', "csv.path: must name a file or folder, got 'a\\x00'"),
+        ('[model]\nbundle = ""', "model.bundle: must name a file or folder, got ''"),
+        ('[model]\nprevious = ["a", ""]', "model.previous.1: must name a file or folder, got ''"),
+    ],
+)
+def test_what_no_system_can_hold_is_refused(tmp_path: Path, told: str, expected: str) -> None:
+    assert expected in complaint(tmp_path, f"{OFFLINE}{told}\n")
+
+
+def test_an_empty_variable_names_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEARINGWATCH_ASSETS", "")
+    expected = "BEARINGWATCH_ASSETS: assets: must name a file or folder, got ''"
+    assert complaint(tmp_path, OFFLINE) == expected
+
+
 def test_a_rule_of_a_table_that_both_told_names_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
