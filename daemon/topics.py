@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -92,11 +92,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What `create` did; `present` has the partitions of topics that were there."""
+    """What `create` did; `present` has the partitions of topics that were there.
 
-    made: tuple[str, ...] = field(default=())
-    present: Mapping[str, int] = field(default_factory=dict)
+    `partitions` is how many each topic should have.
+    """
 
+    made: tuple[str, ...]
+    present: Mapping[str, int]
+    partitions: int
+
+
+PARTITIONS: Final = 12
+"""Partitions of a new plant's topics; more cost little, and are hard to have later."""
 
 LOG_RULES: Final = {
     "cleanup.policy": Rule("delete"),
@@ -132,24 +139,28 @@ def plan(settings: KafkaSettings, partitions: int) -> tuple[TopicPlan, ...]:
     return tuple(TopicPlan(name, partitions, rules, holds) for name, rules, holds in table)
 
 
-def create(settings: KafkaSettings, partitions: int, replication_factor: int = -1) -> Created:
+def create(
+    settings: KafkaSettings, partitions: int | None = None, replication_factor: int = -1
+) -> Created:
     """Make the topics that are missing and leave the others alone.
 
-    A replication factor of -1 is the cluster's default. Raises `StartError`, `Unavailable`.
+    Without `partitions` they get as many as the windows have, else `PARTITIONS`. A replication
+    factor of -1 is the cluster's default. Raises `StartError`, `Unavailable`.
     """
     client = kafka_clients.admin(settings)
     try:
         with kafka_clients.translated("making topics", settings):
-            return _create(client, settings, plan(settings, partitions), replication_factor)
+            return _create(client, settings, partitions, replication_factor)
     finally:
         kafka_clients.close(client)
 
 
 def _create(
-    client: Any, settings: KafkaSettings, plans: Sequence[TopicPlan], replication_factor: int
+    client: Any, settings: KafkaSettings, partitions: int | None, replication_factor: int
 ) -> Created:
-    there = _partition_counts(client, settings, plans)
-    missing = [topic for topic in plans if topic.name not in there]
+    there = _partition_counts(client, settings, plan(settings, 1))
+    partitions = partitions or there.get(settings.windows_topic, PARTITIONS)
+    missing = [topic for topic in plan(settings, partitions) if topic.name not in there]
     wanted = {
         topic.name: {
             "num_partitions": topic.partitions,
@@ -160,7 +171,7 @@ def _create(
     }
     if wanted:
         _ask(settings, lambda: _send(client, wanted))
-    return Created(tuple(wanted), there)
+    return Created(tuple(wanted), there, partitions)
 
 
 def _send(client: Any, wanted: Mapping[str, Any]) -> None:

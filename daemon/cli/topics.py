@@ -15,13 +15,8 @@ if TYPE_CHECKING:
     from daemon.settings import KafkaSettings
     from daemon.topics import Finding
 
-PARTITIONS = click.option(
-    "--partitions",
-    type=click.IntRange(1, 100_000),
-    default=12,
-    show_default=True,
-    help="Partitions of every topic; also the most replicas that can share the work.",
-)
+COUNT = click.IntRange(1, 100_000)
+PARTITIONS = "Partitions of every topic; also the most replicas that can share the work."
 
 
 @click.group("topics")
@@ -35,7 +30,7 @@ def command() -> None:
 
 @command.command("plan")
 @config_option
-@PARTITIONS
+@click.option("--partitions", type=COUNT, default=12, show_default=True, help=PARTITIONS)
 def plan(config: Path | None, partitions: int) -> None:
     """Print what would be created, without asking a broker.
 
@@ -52,13 +47,17 @@ def plan(config: Path | None, partitions: int) -> None:
 
 @command.command("create")
 @config_option
-@PARTITIONS
+@click.option(
+    "--partitions",
+    type=COUNT,
+    help=f"{PARTITIONS}  [default: as many as the topic of windows has, 12 of a new plant]",
+)
 @click.option(
     "--replication-factor",
     type=click.IntRange(1, 32_767),
     help="Copies of each partition.  [default: the cluster's own]",
 )
-def create(config: Path | None, partitions: int, replication_factor: int | None) -> None:
+def create(config: Path | None, partitions: int | None, replication_factor: int | None) -> None:
     """Create the topics that are missing; leave the others as they are, and say how they differ.
 
     \b
@@ -70,7 +69,7 @@ def create(config: Path | None, partitions: int, replication_factor: int | None)
     for name in created.made:
         click.echo(f"created  {name}")
     for name, count in created.present.items():
-        click.echo(was_there(name, count, partitions))
+        click.echo(was_there(name, count, created.partitions))
 
 
 @command.command("check")

@@ -42,6 +42,26 @@ def test_making_topics_again_leaves_them_alone(kafka_server: KafkaServer) -> Non
     assert topics.check(settings) == ()
 
 
+def test_what_is_missing_gets_as_many_partitions_as_the_windows_have(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    with_partitions = {settings.windows_topic: {"num_partitions": 3, "replication_factor": 1}}
+    admin = KafkaAdminClient(bootstrap_servers=kafka_server.bootstrap)
+    admin.create_topics(with_partitions, wait_for_metadata=True)
+    admin.close()
+    created = topics.create(settings)
+    assert (len(created.made), created.partitions) == (5, 3)
+    counts = topics.create(settings, 3).present
+    assert set(counts.values()) == {3}
+
+
+def test_a_new_plant_gets_twelve_partitions(kafka_server: KafkaServer) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    assert topics.create(settings).partitions == 12
+    assert set(topics.create(settings).present.values()) == {12}
+
+
 def test_missing_topics_are_found_each_by_its_name(kafka_server: KafkaServer) -> None:
     settings = kafka_settings(kafka_server.bootstrap)
     findings = topics.check(settings)

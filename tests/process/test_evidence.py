@@ -47,7 +47,7 @@ def test_a_plant_of_an_earlier_version_is_told_what_to_make_and_goes_on_with_it(
         said = process.log()
     assert f"topic {site.name}.evidence does not exist" in said
     assert "`bearingwatch topics create -c FILE`; or keep no evidence" in said
-    made = command("topics", "create", "-c", str(settings), "--partitions", "3")
+    made = command("topics", "create", "-c", str(settings))
     assert f"created  {site.name}.evidence" in made.stdout
     with running(settings) as process:
         process.wait_for_commit(ends, site)
