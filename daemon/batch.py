@@ -12,11 +12,11 @@ from models.judgement import Verdict
 from models.state import encode_cold, encode_hot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence, Set
 
+    from daemon.course import Course, Effect
     from daemon.intake import Sorted
     from daemon.sources import Record
-    from models.alerts import AlertEvent
     from models.judgement import Judgement
     from models.state import SensorState
     from pipelines.features import Observation
@@ -60,6 +60,16 @@ class Judged:
     judgements: Sequence[Judgement]
     points: Points
     entry: Entry
+    forgotten: Set[tuple[int, SensorKey]] = frozenset()
+    """Partitions and sensors whose states there are dropped, before `states` are put in."""
+    effects: Sequence[Effect] = ()
+    """What each command of `sorted` did, in the same order."""
+
+    @property
+    def heard(self) -> dict[SensorKey, int]:
+        """The sensors that sent a window and are still known, each with its partition."""
+        met = {window.key for window in self.sorted.windows}
+        return {key: home for key, home in self.homes.items() if key in met}
 
 
 @dataclass(slots=True)
@@ -79,28 +89,25 @@ class Batch:
 def judged(
     sorted_: Sorted,
     before: Mapping[SensorKey, SensorState],
-    outcome: tuple[Mapping[SensorKey, SensorState], Sequence[Judgement]],
+    course: Course,
     records: Sequence[Record],
     vibration_every: int,
 ) -> Judged:
     """Put together what is to be written and committed."""
-    states, judgements = outcome
-    homes = {
-        window.key: record.partition
-        for window, record in zip(sorted_.windows, sorted_.records, strict=True)
-    }
     return Judged(
         sorted=sorted_,
-        states=states,
-        homes=homes,
-        judgements=judgements,
-        points=points_of(judgements, vibration_every),
+        states=course.changed,
+        homes=course.homes,
+        judgements=course.judgements,
+        points=points_of(course.judgements, vibration_every),
         entry=Entry(
-            states=_state_records(homes, before, states),
-            alerts=_alerts(sorted_, judgements),
+            states=_state_records(before, course),
+            alerts=course.alerts,
             dead_letters=sorted_.dead_letters,
             next_offsets={record.partition: record.offset + 1 for record in records},
         ),
+        forgotten=course.forgotten,
+        effects=course.effects,
     )
 
 
@@ -118,23 +125,17 @@ def points_of(judgements: Sequence[Judgement], vibration_every: int) -> Points:
 
 
 def _state_records(
-    homes: Mapping[SensorKey, int],
-    before: Mapping[SensorKey, SensorState],
-    after: Mapping[SensorKey, SensorState],
-) -> dict[int, dict[SensorKey, StateRecord]]:
-    by_partition: dict[int, dict[SensorKey, StateRecord]] = {}
-    for key, partition in homes.items():
-        record = _state_record(before.get(key), after[key])
+    before: Mapping[SensorKey, SensorState], course: Course
+) -> dict[int, dict[SensorKey, StateRecord | None]]:
+    by_partition: dict[int, dict[SensorKey, StateRecord | None]] = {}
+    for partition, key in course.forgotten:
+        by_partition.setdefault(partition, {})[key] = None
+    anew = {key for _, key in course.forgotten}
+    for key, partition in course.homes.items():
+        known = None if key in anew else before.get(key)
+        record = _state_record(known, course.changed[key])
         by_partition.setdefault(partition, {})[key] = record
     return by_partition
-
-
-def _alerts(sorted_: Sorted, judgements: Sequence[Judgement]) -> list[tuple[int, AlertEvent]]:
-    return [
-        (record.partition, event)
-        for record, judgement in zip(sorted_.records, judgements, strict=True)
-        for event in judgement.events
-    ]
 
 
 def _state_record(before: SensorState | None, after: SensorState) -> StateRecord:

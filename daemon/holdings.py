@@ -55,6 +55,11 @@ class Holdings:
         """Return the partition that a sensor's state lives in."""
         return self.homes.get(key)
 
+    def homes_of(self, key: SensorKey) -> list[int]:
+        """Return every partition that a sensor has a state in, the one that judges it first."""
+        home = self.homes.get(key)
+        return [] if home is None else [home, *sorted(self.shadowed.get(key, ()))]
+
     def homes_in(self, partitions: Set[int]) -> dict[SensorKey, int]:
         """Return the sensors of some partitions, each with its partition."""
         return {key: home for key, home in self.homes.items() if home in partitions}
@@ -97,12 +102,16 @@ class Holdings:
             waiting = {home: kept for home, kept in self.shadowed[key].items() if home not in gone}
             self._shadow(key, waiting)
         for key in [key for key, home in self.homes.items() if home in gone]:
-            del self.homes[key], self.states[key]
-            waiting = self.shadowed.pop(key, {})
-            if waiting:
-                home = min(waiting)
-                self._place(key, home, waiting.pop(home))
-                self._shadow(key, waiting)
+            self._drop_home(key)
+
+    def _drop_home(self, key: SensorKey) -> None:
+        """Drop the state that judges a sensor; of those that wait the lowest partition's does."""
+        del self.homes[key], self.states[key]
+        waiting = self.shadowed.pop(key, {})
+        if waiting:
+            home = min(waiting)
+            self._place(key, home, waiting.pop(home))
+            self._shadow(key, waiting)
 
     def _shadow(self, key: SensorKey, waiting: dict[int, SensorState]) -> None:
         if waiting:
@@ -115,8 +124,15 @@ class Holdings:
         states: Mapping[SensorKey, SensorState],
         homes: Mapping[SensorKey, int],
         next_offsets: Mapping[int, int],
+        forgotten: Iterable[tuple[int, SensorKey]] = (),
     ) -> None:
-        """Replace what was committed."""
+        """Replace what was committed; `forgotten` are dropped first."""
+        for partition, key in sorted(forgotten):
+            if self.homes.get(key) == partition:
+                self._drop_home(key)
+            elif key in self.shadowed:
+                waiting = self.shadowed[key]
+                self._shadow(key, {p: kept for p, kept in waiting.items() if p != partition})
         # A batch may have been judged before a lower partition came with a state of its own.
         for key, state in states.items():
             self._place(key, homes[key], state)

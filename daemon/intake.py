@@ -1,4 +1,4 @@
-"""From records to windows: what may be judged, and what becomes a dead letter and why."""
+"""From records to windows and commands: what may be judged, and what is a dead letter and why."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipelines.commands import Command, Kind, decode_command, is_command
 from pipelines.dead_letters import DeadLetter, dead_letter
 from pipelines.features import TooSlow, Unfit
 from pipelines.window import Window
@@ -20,7 +21,7 @@ from pipelines.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from daemon.sources import Record
     from pipelines.window import SensorKey
@@ -37,16 +38,34 @@ class Refusal:
     sensor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command with its record; the first `after` windows of the batch came before it."""
+
+    command: Command
+    record: Record
+    after: int
+
+
 @dataclass(slots=True)
 class Sorted:
-    """The records of one batch: windows with the partition they came in, and dead letters."""
+    """The records of one batch: windows and commands with their records, and dead letters."""
 
     windows: list[Window] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     """The record of each window, in the same order."""
+    orders: list[Order] = field(default_factory=list)
     dead_letters: list[tuple[int, DeadLetter]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     """Why each dead letter became one, in the same order."""
+
+    def stretches(self) -> Iterator[tuple[slice, Order | None]]:
+        """Yield the windows up to each command with that command, then the rest with None."""
+        begin = 0
+        for order in self.orders:
+            yield slice(begin, order.after), order
+            begin = order.after
+        yield slice(begin, len(self.records)), None
 
 
 def sort_records(
@@ -54,31 +73,51 @@ def sort_records(
     *,
     limits: Limits,
     check: Callable[[Window], None],
-    home_of: Callable[[SensorKey], int | None],
+    homes_of: Callable[[SensorKey], Sequence[int]],
 ) -> Sorted:
-    """Decode `records` into windows that features can be had from.
+    """Decode `records` into windows that features can be had from, and commands between them.
 
-    `check` raises `Unfit` for others; `home_of` says in which partition a sensor's state lives.
+    `check` raises `Unfit` for others; `homes_of` says in which partitions a sensor has a state, the
+    one that judges it first.
     A function of its arguments, so that what was not committed is sorted the same again.
     """
     result = Sorted()
-    homes: dict[SensorKey, int] = {}
+    homes = _Homes(homes_of)
     for record in records:
         try:
-            window = _window(record, limits)
-            with _named(window):
-                _check_envelope(window, record, limits)
-                _check_fit(window, check)
-                _check_home(window, record, home_of(window.key), homes)
+            if is_command(record.header(CONTENT_TYPE_HEADER)):
+                _take_command(record, result, homes)
+            else:
+                _take_window(record, result, homes, limits, check)
         except InvalidRecord as error:
             result.dead_letters.append((record.partition, _letter(record, error)))
             result.refusals.append(
                 Refusal(record, error.reason, error.detail, error.asset, error.sensor)
             )
-        else:
-            result.windows.append(window)
-            result.records.append(record)
     return result
+
+
+def _take_command(record: Record, result: Sorted, homes: _Homes) -> None:
+    value = record.value
+    command = decode_command(None if isinstance(value, Window) else value, record.key)
+    homes.follow(command, record.partition)
+    result.orders.append(Order(command, record, len(result.windows)))
+
+
+def _take_window(
+    record: Record,
+    result: Sorted,
+    homes: _Homes,
+    limits: Limits,
+    check: Callable[[Window], None],
+) -> None:
+    window = _window(record, limits)
+    with _named(window):
+        _check_envelope(window, record, limits)
+        _check_fit(window, check)
+        homes.check(window, record)
+    result.windows.append(window)
+    result.records.append(record)
 
 
 def _window(record: Record, limits: Limits) -> Window:
@@ -113,17 +152,37 @@ def _check_fit(window: Window, check: Callable[[Window], None]) -> None:
         raise InvalidRecord(Reason.BAD_COUNT, str(error)) from error
 
 
-def _check_home(
-    window: Window, record: Record, known: int | None, homes: dict[SensorKey, int]
-) -> None:
-    """Refuse a sensor's window in a second partition: there must never be a second state."""
-    home = homes.setdefault(window.key, record.partition if known is None else known)
-    if home != record.partition:
-        raise InvalidRecord(
-            Reason.SECOND_PARTITION,
-            f"{window.key} came in partition {record.partition}, its state lives in {home}; "
-            "let the producer use the asset as key and the murmur2 partitioner",
-        )
+class _Homes:
+    """In which partition each sensor's state lives, at one place of the batch after another."""
+
+    def __init__(self, before: Callable[[SensorKey], Sequence[int]]) -> None:
+        self._before = before
+        self._met: dict[SensorKey, int] = {}
+        self._forgot: list[tuple[int, Command]] = []
+
+    def follow(self, command: Command, partition: int) -> None:
+        """Let sensors that a command makes forgotten be new again."""
+        if command.command is Kind.FORGET:
+            self._forgot.append((partition, command))
+            self._met = {
+                key: home
+                for key, home in self._met.items()
+                if home != partition or not command.covers(key)
+            }
+
+    def check(self, window: Window, record: Record) -> None:
+        """Refuse a sensor's window in a second partition: there must never be a second state."""
+        home = self._met.setdefault(window.key, self._home(window.key, record.partition))
+        if home != record.partition:
+            raise InvalidRecord(
+                Reason.SECOND_PARTITION,
+                f"{window.key} came in partition {record.partition}, its state lives in {home}; "
+                "let the producer use the asset as key and the murmur2 partitioner",
+            )
+
+    def _home(self, key: SensorKey, otherwise: int) -> int:
+        gone = {partition for partition, command in self._forgot if command.covers(key)}
+        return next((home for home in self._before(key) if home not in gone), otherwise)
 
 
 def _letter(record: Record, error: InvalidRecord) -> DeadLetter:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from daemon.batch import Batch, Judged, judged
+from daemon.course import Course
 from daemon.errors import BearingwatchError, Fatal, Fenced, SettingsError, Unavailable
 from daemon.evidence.gather import with_evidence
 from daemon.holdings import Holdings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from daemon.batch import Judge
+    from daemon.intake import Sorted
     from daemon.journal import Basis, Journal
     from daemon.series import Refused, Series
     from daemon.sources import Polled, Record, Source
@@ -292,15 +294,27 @@ class Loop:
                 records,
                 limits=self._policy.limits,
                 check=self._parts.judge.check,
-                home_of=self._holdings.home_of,
+                homes_of=self._holdings.homes_of,
             )
-        with self._report.timing("extract"):
-            observations = self._parts.judge.extract(sorted_.windows, self._holdings.states)
-        with self._report.timing("judge"):
-            outcome = self._parts.judge.judge(self._holdings.states, observations)
+        course = Course(self._holdings)
+        for stretch, order in sorted_.stretches():
+            self._judge_stretch(sorted_, stretch, course)
+            if order is not None:
+                course.follow(order)
         before = self._holdings.states
-        found = judged(sorted_, before, outcome, records, self._policy.vibration_every)
+        found = judged(sorted_, before, course, records, self._policy.vibration_every)
         return with_evidence(found) if self._policy.evidence else found
+
+    def _judge_stretch(self, sorted_: Sorted, stretch: slice, course: Course) -> None:
+        """Judge the windows between two commands."""
+        windows, records = sorted_.windows[stretch], sorted_.records[stretch]
+        if not windows:
+            return
+        with self._report.timing("extract"):
+            observations = self._parts.judge.extract(windows, course.states)
+        with self._report.timing("judge"):
+            outcome = self._parts.judge.judge(course.states, observations)
+        course.take(records, outcome)
 
     def _write(self, points: Points, stage: str = "write") -> Sequence[Refused]:
         """Write `points`; return those that the series will never take."""
@@ -333,8 +347,11 @@ class Loop:
 
     def _adopt(self, judged: Judged) -> None:
         self._fences = 0
-        self._holdings.adopt(judged.states, judged.homes, judged.entry.next_offsets)
-        self._report.heard_again(self._silence.hear(judged.homes))
+        self._holdings.adopt(
+            judged.states, judged.homes, judged.entry.next_offsets, judged.forgotten
+        )
+        self._silence.forget_sensors(key for _, key in judged.forgotten)
+        self._report.heard_again(self._silence.hear(judged.heard))
         self._alerts_due = self._alerts_due or bool(judged.entry.alerts)
 
     def _deliver(self) -> None:

@@ -144,7 +144,7 @@ class KafkaSettings(Section):
     bootstrap_servers: Brokers = ("localhost:9092",)
     """Brokers to begin with, `host:port`; a list, or separated by commas in the environment."""
     prefix: Name = "bearingwatch"
-    """Topics are `<prefix>.windows`, `.alerts`, `.evidence`, `.state`, `.commands` and so on."""
+    """Topics are `<prefix>.windows`, `.alerts`, `.evidence`, `.state` and `.dead-letters`."""
     group: Name = "bearingwatch"
     """Consumer group; all replicas of one plant share it."""
     max_poll_records: Int32 = 256
@@ -187,11 +187,6 @@ class KafkaSettings(Section):
     def state_topic(self) -> str:
         """Compacted topic of the sensor states."""
         return f"{self.prefix}.state"
-
-    @property
-    def commands_topic(self) -> str:
-        """Topic of operators' commands."""
-        return f"{self.prefix}.commands"
 
     @property
     def dead_letters_topic(self) -> str:

@@ -165,6 +165,12 @@ def load_kafka_settings(
     return found
 
 
+def source_kind(path: Path | None = None) -> str:
+    """Return what the file names as the source, unchecked: who sends to it need not know more."""
+    table = _read(path).get("source", {}) if path else {}
+    return str(table.get("kind", "kafka")) if isinstance(table, dict) else "kafka"
+
+
 def _overridden(kafka: KafkaSettings, name: str, value: str, option: str) -> KafkaSettings:
     try:
         checked = KafkaSettings.model_validate({name: value})

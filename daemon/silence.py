@@ -55,6 +55,11 @@ class Silence:
         for partition in gone:
             self._attentive.pop(partition, None)
 
+    def forget_sensors(self, sensors: Iterable[SensorKey]) -> None:
+        """Forget sensors that a command made unknown: nobody misses them."""
+        for key in sensors:
+            self._heard.pop(key, None)
+
     def pass_time(self, now: float, attentive: Set[int]) -> list[tuple[SensorKey, float]]:
         """Let time pass for partitions that are read up to their end.
 

@@ -129,11 +129,14 @@ COMPACTED_RULES: Final = {
 def plan(settings: KafkaSettings, partitions: int) -> tuple[TopicPlan, ...]:
     """Return the topics for so many partitions; all have equally many."""
     table = (
-        (settings.windows_topic, LOG_RULES, "windows from the edge, keyed by asset"),
+        (
+            settings.windows_topic,
+            LOG_RULES,
+            "windows and operators' commands, keyed by asset",
+        ),
         (settings.alerts_topic, EVENT_RULES, "alert events, keyed by asset"),
         (settings.evidence_topic, EVIDENCE_RULES, "windows that alerts rest on, keyed by alert"),
         (settings.state_topic, COMPACTED_RULES, "the latest state of each sensor"),
-        (settings.commands_topic, COMPACTED_RULES, "operators' commands, keyed by sensor"),
         (settings.dead_letters_topic, DEAD_LETTER_RULES, "records that could not be judged"),
     )
     return tuple(TopicPlan(name, partitions, rules, holds) for name, rules, holds in table)

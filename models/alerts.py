@@ -59,5 +59,7 @@ class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
     """`primary`, or `follows <alert id>` where another sensor of the asset came first."""
     provisional: bool
     baseline: str
+    old_baseline: str = ""
+    """The baseline in force before this one; empty where it is the first."""
     bundle: str
     text: str

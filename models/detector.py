@@ -19,13 +19,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from models.alerts import Zone
-from models.commissioning import restart
 from models.judgement import Judgement, Note, Status, Verdict
-from models.judging import LEARNING_FLAGS, Judge
+from models.judging import Judge
 from models.linking import OpenAlerts
 from models.policy import DetectorSettings, Limits
 from models.rounds import Batch
-from models.state import REBASELINING, with_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +44,6 @@ __all__ = [
     "Previous",
     "Status",
     "Verdict",
-    "rebaseline",
 ]
 
 
@@ -127,13 +124,3 @@ class Detector:
             batch.judgements[position] = replace(judgement, events=events)
             cleared = judgement.zone is Zone.NORMAL
             alerts.put(key, None if cleared else alert)
-
-
-def rebaseline(state: SensorState) -> SensorState:
-    """Return `state` set to learn a new baseline, the present one kept as the old one.
-
-    For use after maintenance or a long stop. An open alert stays open until the new baseline
-    judges it; absolute limits go on protecting the sensor.
-    """
-    flags = int(state.row["flags"]) & ~LEARNING_FLAGS | REBASELINING
-    return replace(with_row(state, flags=flags), cold=restart(state.cold))

@@ -113,6 +113,7 @@ def tell(
     fault: str | None,
     bands: tuple[Band, ...],
     baseline: str,
+    old_baseline: str = "",
 ) -> AlertEvent:
     """Return the event that a subscriber gets, its link still to be decided."""
     axis = observation.axes[0 if detail is None else worst_axis(detail)]
@@ -134,6 +135,7 @@ def tell(
         link="",
         provisional=incident.provisional,
         baseline=baseline,
+        old_baseline=old_baseline,
         bundle=incident.bundle,
         text=_sentence(incident, observation, axis, bands, fault),
     )

@@ -45,6 +45,7 @@ class Teller:
             fault=explain.closest_fault(observation, cold.baseline, self._policy),
             bands=() if detail is None else explain.leading_bands(detail, self._edges),
             baseline=cold.baseline_id,
+            old_baseline=cold.old_baseline_id,
         )
         if (alert := OpenAlert.of(row[0])) is not None:
             batch.moved[position] = alert

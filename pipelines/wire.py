@@ -64,6 +64,8 @@ class Reason(StrEnum):
     """Given by the loop: this sensor's state lives in another partition."""
     AXES_CHANGED = "axes_changed"
     """Given by the loop: an axis that this sensor's baseline does not know."""
+    UNKNOWN_COMMAND = "unknown_command"
+    """Given by `pipelines.commands`: a command that this version does not have."""
 
 
 class InvalidRecord(ValueError):

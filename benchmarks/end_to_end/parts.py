@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daemon.app import build_judging, build_series, policy_of
 from daemon.batch import Judged, judged
+from daemon.course import Course
+from daemon.holdings import Holdings
 from daemon.intake import sort_records
 from daemon.journal.kafka import KafkaJournal
 from daemon.judging import open_model
 from daemon.sources.kafka import KafkaSource
-from models.state import decode_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from daemon.settings import Settings
     from daemon.sources import Record
-    from models.state import SensorState
-    from pipelines.window import SensorKey
 
 SAMPLE: Final = 16
 """Batches that the parts behind `consume` are measured on."""
@@ -64,11 +63,11 @@ def measure_parts(settings: Settings, windows: int) -> dict[str, float]:
     for part in (journal, series, source):
         part.start()
     try:
-        states, homes = _join(source, journal)
+        held = _join(source, journal)
         size = settings.loop.batch_windows
         kept = _consume(watch, source, windows, SAMPLE * size)
         batches = [kept[first : first + size] for first in range(0, len(kept), size)]
-        done = [*_judge(watch, settings, batches, states, homes)]
+        done = [*_judge(watch, settings, batches, held)]
         for one in done:
             count = len(one.judgements)
             watch.run("write", count, partial(series.write, one.points))
@@ -82,19 +81,14 @@ def measure_parts(settings: Settings, windows: int) -> dict[str, float]:
     return watch.microseconds()
 
 
-def _join(
-    source: KafkaSource, journal: KafkaJournal
-) -> tuple[dict[SensorKey, SensorState], dict[SensorKey, int]]:
-    states: dict[SensorKey, SensorState] = {}
-    homes: dict[SensorKey, int] = {}
+def _join(source: KafkaSource, journal: KafkaJournal) -> Holdings:
+    held = Holdings()
     assigned: frozenset[int] = frozenset()
     while not assigned:
         assigned = source.poll(0.5).assigned
     for partition, restored in journal.restore(assigned).items():
-        for key, record in restored.states.items():
-            states[key] = decode_state(record.hot, record.cold)
-            homes[key] = partition
-    return states, homes
+        held.take(partition, restored)
+    return held
 
 
 def _consume(watch: Stopwatch, source: KafkaSource, windows: int, keep: int) -> list[Record]:
@@ -117,20 +111,25 @@ def _judge(
     watch: Stopwatch,
     settings: Settings,
     batches: Sequence[Sequence[Record]],
-    states: dict[SensorKey, SensorState],
-    homes: dict[SensorKey, int],
+    held: Holdings,
 ) -> Iterator[Judged]:
-    told, policy = settings.model, policy_of(settings)
-    judging = build_judging(settings, open_model(told.bundle, told.engine, told.threads))
+    model, policy = settings.model, policy_of(settings)
+    judging = build_judging(settings, open_model(model.bundle, model.engine, model.threads))
     for records in batches:
         count = len(records)
         sort = partial(
-            sort_records, records, limits=policy.limits, check=judging.check, home_of=homes.get
+            sort_records,
+            records,
+            limits=policy.limits,
+            check=judging.check,
+            homes_of=held.homes_of,
         )
         sorted_ = watch.run("decode", count, sort)
         seen = watch.run("extract", count, partial(judging.extract, sorted_.windows))
-        outcome = watch.run("judge", count, partial(judging.judge, states, seen))
-        put = partial(judged, sorted_, states, outcome, records, policy.vibration_every)
+        course = Course(held)
+        outcome = watch.run("judge", count, partial(judging.judge, held.states, seen))
+        course.take(sorted_.records, outcome)
+        put = partial(judged, sorted_, held.states, course, records, policy.vibration_every)
         one = watch.run("entry", count, put)
-        states.update(one.states)
+        held.adopt(one.states, one.homes, one.entry.next_offsets)
         yield one

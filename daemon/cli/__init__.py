@@ -25,6 +25,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "check": "Validate settings and assets without starting; try the services.",
     "evidence": "List what alerts rest on, or write windows and baseline of one.",
     "topics": "Plan, create or check the Kafka topics.",
+    "rebaseline": "Let a sensor, or all of a machine, learn a new baseline.",
+    "forget": "Forget a sensor, or all of a machine, that was renamed or removed.",
     "models": "List, show or verify model bundles.",
 }
 """Name and one sentence; the module has the same name."""

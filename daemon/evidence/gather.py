@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from daemon.batch import Judged
     from daemon.sources import Record
     from models.alerts import AlertEvent
+    from models.commanding import Lapse
     from models.judgement import Grounds, Judgement
     from pipelines.normalise import Baseline
 
@@ -30,13 +31,26 @@ KEPT_OF = {Transition.RAISED: Part.RAISED, Transition.ESCALATED: Part.ESCALATED}
 
 def with_evidence(judged: Judged) -> Judged:
     """Return `judged` with its evidence in what is committed; a function of the batch alone."""
-    pairs = zip(judged.sorted.records, judged.judgements, strict=True)
-    evidence = [
-        (record.partition, exhibit)
-        for record, judgement in pairs
-        for exhibit in _exhibits(record, judgement)
-    ]
+    evidence = list(_gathered(judged))
     return replace(judged, entry=replace(judged.entry, evidence=evidence)) if evidence else judged
+
+
+def _gathered(judged: Judged) -> Iterator[tuple[int, Exhibit]]:
+    """Yield the evidence of windows and commands, in their order."""
+    effects = (*judged.effects, None)
+    for (stretch, _), effect in zip(judged.sorted.stretches(), effects, strict=True):
+        pairs = zip(judged.sorted.records[stretch], judged.judgements[stretch], strict=True)
+        for record, judgement in pairs:
+            for exhibit in _exhibits(record, judgement):
+                yield record.partition, exhibit
+        if effect is not None:
+            for lapse in effect.lapsed:
+                yield effect.order.record.partition, _taken_away(lapse)
+
+
+def _taken_away(lapse: Lapse) -> Exhibit:
+    alert = alert_id(lapse.key, lapse.first_ns)
+    return Exhibit(lapse.key, alert, Part.FIRST, lapse.time_ns, None)
 
 
 def _exhibits(record: Record, judgement: Judgement) -> Iterator[Exhibit]:

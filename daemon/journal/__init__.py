@@ -105,12 +105,12 @@ class Exhibit:
 class Entry:
     """One batch's worth of facts, committed together.
 
-    `states`, `alerts` and `evidence` carry the input partition they belong to. `next_offsets` maps
-    input partition to the offset after the last record covered. `bases` are given for partitions
-    that are judged otherwise from there on.
+    `states`, `alerts` and `evidence` carry the input partition they belong to; a state of None is
+    forgotten. `next_offsets` maps input partition to the offset after the last record covered.
+    `bases` are given for partitions that are judged otherwise from there on.
     """
 
-    states: Mapping[int, Mapping[SensorKey, StateRecord]] = field(default_factory=dict)
+    states: Mapping[int, Mapping[SensorKey, StateRecord | None]] = field(default_factory=dict)
     alerts: Sequence[tuple[int, AlertEvent]] = ()
     evidence: Sequence[tuple[int, Exhibit]] = ()
     dead_letters: Sequence[tuple[int, DeadLetter]] = ()

@@ -218,9 +218,10 @@ class KafkaJournal:
         for partition, states in entry.states.items():
             for sensor, state in states.items():
                 topic = settings.state_topic
-                yield Message(topic, partition, state_key(sensor, HOT), state.hot)
-                if state.cold is not None:
-                    yield Message(topic, partition, state_key(sensor, COLD), state.cold)
+                hot, cold = (None, None) if state is None else (state.hot, state.cold)
+                yield Message(topic, partition, state_key(sensor, HOT), hot)
+                if state is None or cold is not None:
+                    yield Message(topic, partition, state_key(sensor, COLD), cold)
         for partition, letter in entry.dead_letters:
             yield Message(
                 settings.dead_letters_topic, partition, letter.key, letter.value, letter.headers

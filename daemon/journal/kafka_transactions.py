@@ -43,6 +43,7 @@ class Message(NamedTuple):
     partition: int
     key: bytes | None
     value: bytes | None
+    """None takes away what a compacted topic has under the key."""
     headers: list[tuple[str, bytes]] | None = None
 
 

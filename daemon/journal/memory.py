@@ -119,9 +119,14 @@ class MemoryJournal:
             self._save_marks()
 
 
-def merge(into: dict[SensorKey, StateRecord], states: Mapping[SensorKey, StateRecord]) -> None:
-    """Lay new states over old ones; a cold part of None leaves the old one."""
+def merge(
+    into: dict[SensorKey, StateRecord], states: Mapping[SensorKey, StateRecord | None]
+) -> None:
+    """Lay new states over old ones; a cold part of None leaves the old one, no state drops it."""
     for key, state in states.items():
+        if state is None:
+            into.pop(key, None)
+            continue
         old = into.get(key)
         cold = old.cold if state.cold is None and old is not None else state.cold
         into[key] = StateRecord(state.hot, cold)

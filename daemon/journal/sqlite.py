@@ -172,6 +172,16 @@ class SqliteJournal:
                 (partition, key.asset, key.sensor, state.hot, state.cold)
                 for partition, states in entry.states.items()
                 for key, state in states.items()
+                if state is not None
+            ),
+        )
+        self._connection.executemany(
+            "DELETE FROM states WHERE partition = ? AND asset = ? AND sensor = ?",
+            (
+                (partition, *key)
+                for partition, states in entry.states.items()
+                for key, state in states.items()
+                if state is None
             ),
         )
         self._connection.executemany(

@@ -19,6 +19,7 @@ from prometheus_client import (
 
 from models.alerts import Transition, Zone
 from models.judgement import Note, Verdict
+from pipelines.commands import Kind
 from pipelines.dead_letters import SERIES_REFUSED
 from pipelines.wire import Reason
 
@@ -32,6 +33,8 @@ HEALTH_EVENTS: Final = (*Note, LIMITS_IN_ANOTHER_UNIT, "fell_silent", "heard_aga
 """What can happen to a sensor: the detector's notes, limits that do not hold, and silence."""
 DEAD_LETTER_REASONS: Final = (*Reason, SERIES_REFUSED)
 """Why a record, or a point made of one, became a dead letter."""
+COMMAND_OUTCOMES: Final = ("applied", "passed_over")
+"""A command is in every partition, and passed over where its sensors are not."""
 
 _BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -68,6 +71,11 @@ class Metrics:
         )
         self.health_events = counter(
             "bearingwatch_health_events_total", "Health events of sensors", ["event"]
+        )
+        self.commands = counter(
+            "bearingwatch_commands_total",
+            "Operators' commands committed, by what became of them in their partition",
+            ["command", "outcome"],
         )
         self.stage_seconds = counter(
             "bearingwatch_stage_seconds_total", "Time spent in each stage of the loop", ["stage"]
@@ -150,6 +158,9 @@ class Metrics:
         _touch(self.stage_seconds, STAGES)
         _touch(self.service_failures, SERVICES)
         _touch(self.service_up, SERVICES)
+        for kind in Kind:
+            for outcome in COMMAND_OUTCOMES:
+                self.commands.labels(kind, outcome)
         for transition in Transition:
             for zone in Zone:
                 self.alert_events.labels(transition, zone)

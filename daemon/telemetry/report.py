@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 
     from daemon.batch import Judged
+    from daemon.course import Effect
     from daemon.errors import Fenced
     from daemon.intake import Refusal
     from daemon.journal import Basis
@@ -41,6 +42,11 @@ OF_BUNDLES: Final = frozenset(
     {Note.BUNDLE_CHANGED, Note.OTHER_FEATURES, Note.LEARNING_BESIDE, Note.HANDED_OVER}
 )
 """Notes that tell of another bundle, and are logged with both."""
+
+REBASELINE_ADVICE: Final = (
+    "if this is how it runs from now on, `bearingwatch rebaseline ASSET/SENSOR -c FILE` lets it"
+    " learn a new baseline"
+)
 
 _STAGE_OF: Final = {"restore": "commit"}
 
@@ -180,8 +186,10 @@ class Report:
             self._name_dead_lettered(refusal)
         for judgement in judged.judgements:
             metrics.windows.labels(judgement.verdict).inc()
-            for event in judgement.events:
-                self._alert(event)
+        for _, event in judged.entry.alerts:
+            self._alert(event)
+        for effect in judged.effects:
+            self._command(effect)
         self._note(judged.judgements)
         self._tell_of_limits(judged.judgements)
         if self._watch:
@@ -216,6 +224,22 @@ class Report:
             text=event.text,
         )
 
+    def _command(self, effect: Effect) -> None:
+        record, command = effect.order.record, effect.order.command
+        outcome = "applied" if effect.sensors else "passed_over"
+        self._metrics.commands.labels(command.command, outcome).inc()
+        where = {
+            "id": command.id,
+            "command": str(command.command),
+            "partition": record.partition,
+            "offset": record.offset,
+        }
+        if not effect.sensors:
+            self._log.debug("command_passed_over", **where, asset=command.asset)
+            return
+        named = _named(list(map(str, effect.sensors)))
+        self._log.info("command_applied", **where, **named, who=command.who, why=command.why)
+
     def _note(self, judgements: Sequence[Judgement]) -> None:
         """Note what happened to sensors, in one line per note: a fleet often changes as one."""
         noted: dict[tuple[Note, tuple[str, str] | None], dict[str, None]] = {}  # in order, once
@@ -226,6 +250,8 @@ class Report:
                 noted.setdefault((note, bundles), {})[str(judgement.observation.key)] = None
         for (note, bundles), names in noted.items():
             changed = {"bundle_before": bundles[0], "bundle": bundles[1]} if bundles else {}
+            if note is Note.QUIETER:
+                changed["advice"] = REBASELINE_ADVICE
             self._log.info("sensors_noted", reason=str(note), **_named(names), **changed)
 
     def _tell_of_limits(self, judgements: Iterable[Judgement]) -> None:

@@ -232,6 +232,28 @@ def test_the_latest_state_wins_and_an_unchanged_cold_part_stays(bench: Bench) ->
     assert restored[0] == Restored({PUMP: StateRecord(b"2", b"cold")}, 6)
 
 
+def test_a_forgotten_sensor_is_not_restored_and_the_others_are(bench: Bench) -> None:
+    journal = bench.open()
+    journal.commit(entry(5, key=PUMP))
+    journal.commit(entry(6, key=FAN))
+    journal.commit(Entry(states={0: {PUMP: None}}, next_offsets={0: 7}))
+    assert bench.open().restore({0})[0] == Restored({FAN: StateRecord(b"hot", b"cold")}, 7)
+
+
+def test_a_sensor_that_comes_again_has_nothing_of_what_was_forgotten(bench: Bench) -> None:
+    journal = bench.open()
+    journal.commit(entry(5, cold=b"cold"))
+    journal.commit(Entry(states={0: {PUMP: None}}, next_offsets={0: 6}))
+    journal.commit(entry(7, hot=b"new", cold=None))
+    assert bench.open().restore({0})[0] == Restored({PUMP: StateRecord(b"new", None)}, 7)
+
+
+def test_forgetting_what_is_not_there_changes_nothing(bench: Bench) -> None:
+    journal = bench.open()
+    journal.commit(Entry(states={0: {PUMP: None}}, next_offsets={0: 1}))
+    assert bench.open().restore({0})[0] == Restored({}, 1)
+
+
 def test_a_sensor_without_a_cold_part_has_none(bench: Bench) -> None:
     bench.open().commit(entry(5, cold=None))
     assert bench.open().restore({0})[0].states == {PUMP: StateRecord(b"hot", None)}

@@ -10,6 +10,7 @@ import numpy as np
 
 from daemon.errors import BearingwatchError
 from daemon.journal import Basis, Entry, Restored, StateRecord
+from daemon.journal.memory import merge
 from daemon.loop import Clock, Loop, Parts, Policy
 from daemon.patience import Backoff
 from daemon.sources.memory import MemorySource
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from models.policy import LimitsLookup
 
 SECOND_NS = 1_000_000_000
+NOTES: dict[float, tuple[Note, ...]] = {7: (Note.QUIETER,), 8: (Note.COMMISSIONED,)}
 
 
 def window(index: int, asset: str = "pump", sensor: str = "de", level: int = 1) -> Window:
@@ -66,7 +68,7 @@ def observation(of: Window) -> Observation:
 
 
 class CountingJudge:
-    """Numbers a sensor's windows; level 8 makes a note, 9 raises an alert, 13 is a defect."""
+    """Numbers a sensor's windows; levels 7 and 8 make a note, 9 raises an alert, 13 is a defect."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -118,7 +120,7 @@ def judgement(of: Observation, index: int) -> Judgement:
         provisional=False,
         suspicious=False,
         events=(alert(of, index),) if level == 9 else (),
-        notes=(Note.COMMISSIONED,) if level == 8 else (),
+        notes=NOTES.get(level, ()),
     )
 
 
@@ -213,10 +215,7 @@ class FailingJournal:
     def commit(self, entry: Entry) -> None:
         self.failures.strike()
         for partition, states in entry.states.items():
-            for key, state in states.items():
-                before = self.kept.states[partition].get(key)
-                cold = state.cold if state.cold is not None or before is None else before.cold
-                self.kept.states[partition][key] = StateRecord(state.hot, cold)
+            merge(self.kept.states[partition], states)
         self.kept.alerts.extend(event for _, event in entry.alerts)
         self.kept.dead_letters.extend(letter.header("reason") for _, letter in entry.dead_letters)
         self.kept.offsets.update(entry.next_offsets)

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from scipy.io import wavfile
 
 from daemon.cli import COMMANDS, LazyGroup, cli
+from daemon.cli.commanding import command_for
 from daemon.cli.interrupting import interruptible
 from daemon.cli.options import Described
 from daemon.cli.score import Summary, rows_in
@@ -29,6 +30,7 @@ from daemon.settings import KafkaSettings
 from models.fleet_training import Read
 from models.judgement import Status
 from models.recipe import Recipe
+from pipelines.commands import Kind
 from pipelines.features import FeatureSettings, TooSlow, check
 from pipelines.simulator import check_run
 from pipelines.wire import DEFAULT_LIMITS
@@ -670,7 +672,7 @@ def test_topics_are_planned_without_a_broker(tmp_path: Path) -> None:
     path.write_text('[kafka]\nprefix = "plant7"\n')
     done = bearingwatch("topics", "plan", "-c", path, "--partitions", 3)
     assert done.exit_code == 0, done.output
-    assert done.output.count("3 partitions") == 6
+    assert done.output.count("3 partitions") == 5
     assert "plant7.state" in done.output
 
 
@@ -808,3 +810,29 @@ def test_a_negative_seed_is_refused(command: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, [command, *out, "--seed", "-1"])
     assert done.exit_code == ExitStatus.BAD_SETTINGS
     assert "Traceback" not in done.output
+
+
+# ---- rebaseline, forget -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["rebaseline", "forget"])
+def test_a_command_for_what_is_no_name_is_refused_before_anything_is_asked(verb: str) -> None:
+    done = bearingwatch(verb, "pump/")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "sensor ''" in done.output
+    assert "expected ASSET or ASSET/SENSOR" in done.output
+
+
+@pytest.mark.parametrize("verb", ["rebaseline", "forget"])
+def test_a_source_that_is_not_kafka_takes_no_command(verb: str, tmp_path: Path) -> None:
+    path = tmp_path / "plant.toml"
+    path.write_text('[source]\nkind = "recordings"\n')
+    done = bearingwatch(verb, "pump", "-c", path)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "source.kind is 'recordings', which takes no commands" in done.output
+
+
+def test_a_sensors_name_may_have_slashes() -> None:
+    command = command_for(Kind.FORGET, "Pump 7/shaft/de", "moved")
+    assert (command.asset, command.sensor, command.why) == ("Pump 7", "shaft/de", "moved")
+    assert command_for(Kind.FORGET, "Pump 7", "").sensor is None

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 import structlog
@@ -14,7 +15,9 @@ import structlog
 from daemon.settings import LogSettings
 from daemon.telemetry.logs import configure_logs
 from models.policy import Limits
+from pipelines.commands import Kind, encode_command
 from pipelines.wire import encode
+from tests.plant.commands import HEADERS, command
 from tests.unit.daemon.loop_bench import Bench, window
 
 if TYPE_CHECKING:
@@ -88,3 +91,25 @@ def test_a_record_without_a_key_is_a_dead_letter_and_a_window_at_hand_needs_none
     bench.finish()
     assert bench.journal.kept.dead_letters == ["key_mismatch"]
     assert len(bench.series.losses) == 2
+
+
+def test_a_sensor_quieter_than_its_baseline_is_told_with_the_command_that_helps(
+    stream: io.StringIO,
+) -> None:
+    bench = Bench()
+    bench.feed(window(0, level=7), window(1, level=8))
+    bench.finish()
+    quieter, commissioned = lines(stream, "sensors_noted")
+    assert quieter["reason"] == "quieter_than_baseline"
+    assert "bearingwatch rebaseline ASSET/SENSOR -c FILE" in quieter["advice"]
+    assert "advice" not in commissioned
+
+
+def test_each_command_is_told_whatever_was_told_before(stream: io.StringIO) -> None:
+    bench = Bench()
+    bench.feed(window(0))
+    for number in ("1", "2"):
+        one = msgspec.structs.replace(command(Kind.REBASELINE), id=number)
+        bench.source.append(encode_command(one), key=b"pump", headers=HEADERS)
+    bench.finish()
+    assert [line["id"] for line in lines(stream, "command_applied")] == ["1", "2"]

@@ -37,7 +37,7 @@ def test_all_topics_have_equally_many_partitions() -> None:
 
 def test_topics_bear_the_prefix() -> None:
     names = {topic.name for topic in plan(KafkaSettings(prefix="north"), 1)}
-    ends = ("windows", "alerts", "evidence", "state", "commands", "dead-letters")
+    ends = ("windows", "alerts", "evidence", "state", "dead-letters")
     assert names == {f"north.{end}" for end in ends}
 
 

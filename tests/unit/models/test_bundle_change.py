@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from models.alerts import AlertEvent, Transition, Zone
 from models.bundle import Bundle
-from models.detector import Detector, Judgement, Limits, Status, Verdict, rebaseline
+from models.commanding import rebaseline
+from models.detector import Detector, Judgement, Limits, Status, Verdict
 from models.judgement import Note
 from models.policy import CommissioningPolicy, DetectorSettings
 from models.state import SensorState, decode_state, encode_cold, encode_hot, with_row

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.alerts import Transition, Zone
-from models.detector import Detector, Judgement, Status, Verdict, rebaseline
+from models.commanding import rebaseline
+from models.detector import Detector, Judgement, Status, Verdict
 from models.judgement import Run
 from models.policy import CommissioningPolicy, DetectorSettings, Limits
 from models.state import SensorState, decode_state, encode_cold, encode_hot

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from models import state as module
-from models.detector import DetectorSettings, rebaseline
+from models.commanding import rebaseline
+from models.detector import DetectorSettings
 from models.policy import CommissioningPolicy
 from models.state import (
     HOT,

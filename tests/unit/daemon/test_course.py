@@ -1,0 +1,309 @@
+"""Commands among the windows: what becomes of them in the loop, and that batches do not matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from daemon.journal.memory import MemoryJournal, MemoryStore
+from daemon.judging import Judging, open_model
+from daemon.loop import Loop, Parts, Policy
+from daemon.series.memory import MemorySeries
+from daemon.sources.memory import MemorySource
+from daemon.telemetry.metrics import Metrics
+from daemon.telemetry.progress import Progress
+from daemon.telemetry.report import Report
+from models.alerts import Transition
+from models.policy import DetectorSettings
+from models.state import decode_state
+from pipelines.commands import Kind
+from pipelines.window import SensorKey
+from tests.plant.bundles import write_bundle
+from tests.plant.commands import HEADERS, command, messages
+from tests.plant.windows import COMMISSIONING, message, window
+from tests.unit.daemon.loop_bench import Bench, StubClock
+from tests.unit.daemon.loop_bench import window as plain_window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from daemon.judging import Model
+    from tests.plant.windows import Message
+
+KEY = SensorKey("pump", "drive-end")
+FREE_END = SensorKey("pump", "free-end")
+FAN = SensorKey("fan", "drive-end")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return open_model(write_bundle(tmp_path_factory.mktemp("bundle")))
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a run leaves behind, and what it counted."""
+
+    store: MemoryStore
+    series: MemorySeries
+    metrics: Metrics
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+    def hot(self, key: SensorKey, partition: int = 0) -> bytes:
+        return self.store.states[partition][key].hot
+
+
+def run(
+    model: Model,
+    log: Iterable[Message],
+    sizes: Sequence[int] = (),
+    store: MemoryStore | None = None,
+) -> Left:
+    """Run over `log` with batches of the given sizes, then all the rest in one."""
+    policy = DetectorSettings()
+    short = replace(policy.commissioning, windows=COMMISSIONING, span_s=0.0)
+    judge = Judging(model, replace(policy, commissioning=short))
+    source, series, journal = MemorySource({0, 1}), MemorySeries(), MemoryJournal(store)
+    journal.start()
+    clock, metrics = StubClock(), Metrics()
+    report = Report(metrics, Progress(clock.monotonic))
+    loop = Loop(Parts(source, series, journal, judge), Policy(), clock.bundle(), report)
+    loop.step()
+    waiting = list(log)
+    for size in (*sizes, len(waiting)):
+        batch, waiting = waiting[:size], waiting[size:]
+        for one in batch:
+            source.append(
+                one.value,
+                partition=one.partition,
+                key=one.key,
+                timestamp_ms=one.timestamp_ms,
+                headers=tuple(one.headers),
+            )
+        loop.step()
+    source.finish()
+    loop.run(lambda: False)
+    return Left(journal.store, series, metrics)
+
+
+def plant(
+    until: int, *, louder_from: int = 10**6, homes: tuple[int, int] = (0, 0)
+) -> list[Message]:
+    """Return windows of three sensors; the pump is in the first of the homes, the fan last."""
+    found = []
+    for index in range(until):
+        for key, home in ((KEY, homes[0]), (FREE_END, homes[0]), (FAN, homes[1])):
+            level = 8.0 if key == KEY and index >= louder_from else 1.0
+            found.append(message(window(index, *key, level=level), home))
+    return found
+
+
+def given_at(place: int, log: list[Message], *commands: Message) -> list[Message]:
+    return [*log[:place], *commands, *log[place:]]
+
+
+def rebaseline(partitions: Iterable[int] = (0,), sensor: str | None = None) -> list[Message]:
+    return messages(command(Kind.REBASELINE, sensor=sensor), partitions, 0)
+
+
+def forget(partitions: Iterable[int] = (0,), sensor: str | None = None) -> list[Message]:
+    return messages(command(Kind.FORGET, sensor=sensor), partitions, 0)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    places=st.lists(st.integers(0, 240), min_size=1, max_size=4),
+    kinds=st.lists(st.sampled_from(Kind), min_size=4, max_size=4),
+    sensors=st.lists(st.sampled_from([None, "drive-end"]), min_size=4, max_size=4),
+    sizes=st.lists(st.integers(1, 60), max_size=12),
+)
+def test_any_split_with_commands_between_gives_the_same_bytes(
+    model: Model,
+    places: list[int],
+    kinds: list[Kind],
+    sensors: list[str | None],
+    sizes: list[int],
+) -> None:
+    log = plant(80, louder_from=40)
+    for place, kind, sensor in zip(places, kinds, sensors, strict=False):
+        log = given_at(place, log, *messages(command(kind, sensor=sensor), (0,), 0))
+    whole, split = run(model, log), run(model, log, sizes)
+    assert split.store.states == whole.store.states
+    assert split.store.alerts == whole.store.alerts
+    assert split.store.evidence == whole.store.evidence
+    assert split.series.losses == whole.series.losses
+    assert split.series.alerts == whole.series.alerts
+
+
+@pytest.mark.parametrize("sizes", [(), (1,) * 400])
+def test_rebaselining_holds_from_the_window_behind_it_on(model: Model, sizes: tuple[int]) -> None:
+    log = given_at(3 * 50, plant(80, louder_from=40), *rebaseline(sensor="drive-end"))
+    left = run(model, log, sizes)
+    raised, closed = (e for e in left.store.events() if e.transition is not Transition.ESCALATED)
+    assert (raised.transition, closed.transition) == (Transition.RAISED, Transition.CLEARED)
+    assert closed.time_ns == window(49).start_ns + 1
+    assert "ann@desk" in closed.text
+    state = decode_state(*_parts(left, KEY))
+    assert state.commissioned
+    assert state.cold.old_baseline_id == closed.baseline
+    learnt = [at for at in range(80) if (KEY, window(at).start_ns) not in left.series.losses]
+    assert learnt == [*range(20), *range(50, 70)]
+
+
+def _parts(left: Left, key: SensorKey) -> tuple[bytes, bytes | None]:
+    record = left.store.states[0][key]
+    return record.hot, record.cold
+
+
+def test_other_sensors_are_left_as_they_are(model: Model) -> None:
+    log = plant(60)
+    plain = run(model, log)
+    asked = run(model, given_at(3 * 50, log, *rebaseline()))
+    assert asked.hot(FAN) == plain.hot(FAN)
+    assert asked.hot(FREE_END) != plain.hot(FREE_END)
+    assert asked.hot(KEY) != plain.hot(KEY)
+
+
+@pytest.mark.parametrize("sizes", [(), (1,) * 400])
+def test_a_forgotten_sensor_has_no_state_and_no_open_alert(model: Model, sizes: tuple[int]) -> None:
+    left = run(model, [*plant(50, louder_from=40), *forget()], sizes)
+    assert set(left.store.states[0]) == {FAN}
+    assert left.store.events()[-1].transition is Transition.CLEARED
+    assert ((*KEY, "normal"), window(49).start_ns + 1) in left.series.alerts
+    assert left.metric("bearingwatch_known_sensors") == 1
+
+
+@pytest.mark.parametrize("sizes", [(), (1,) * 400])
+def test_a_forgotten_sensor_that_comes_again_is_new_wherever_it_comes(
+    model: Model, sizes: tuple[int]
+) -> None:
+    log = [*plant(30), *forget(partitions=(0, 1)), *plant(40, homes=(1, 0))[30 * 3 :]]
+    left = run(model, log, sizes)
+    assert set(left.store.states[0]) == {FAN}
+    assert set(left.store.states[1]) == {KEY, FREE_END}
+    assert decode_state(left.hot(KEY, 1), None).row["index"] == 10
+    assert not left.store.dead_letters
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("sizes", [(), (1,) * 400])
+def test_no_window_is_kept_of_a_run_of_exceedances_that_a_command_ended(
+    model: Model, kind: Kind, sizes: tuple[int]
+) -> None:
+    log = plant(43, louder_from=40)
+    before = run(model, log, sizes)
+    assert [exhibit.part for exhibit in before.store.evidence.values()] == ["first"]
+    assert not run(model, [*log, *messages(command(kind), (0,), 0)], sizes).store.evidence
+
+
+def test_without_the_command_it_would_be_refused_there(model: Model) -> None:
+    left = run(model, [*plant(30), *plant(31, homes=(1, 0))[30 * 3 :]])
+    assert [letter.header("reason") for _, letter in left.store.dead_letters] == (
+        ["second_partition"] * 2
+    )
+
+
+def test_a_command_is_followed_where_the_state_is_and_passed_over_elsewhere(model: Model) -> None:
+    with capture_logs() as logs:
+        left = run(model, [*plant(30), *rebaseline(partitions=(0, 1))])
+    told = [one for one in logs if one["event"].startswith("command_")]
+    assert [one["event"] for one in told] == ["command_applied", "command_passed_over"]
+    assert told[0]["sensors"] == ["pump/drive-end", "pump/free-end"]
+    assert (told[0]["id"], told[0]["who"], told[0]["why"]) == (
+        "rebaseline-1",
+        "ann@desk",
+        "new bearing",
+    )
+    assert told[1]["log_level"] == "debug"
+    for outcome in ("applied", "passed_over"):
+        labels = {"command": "rebaseline", "outcome": outcome}
+        assert left.metric("bearingwatch_commands_total", **labels) == 1
+    assert left.store.next_offsets == {0: 91, 1: 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "reason"),
+    [
+        ({"command": "paint"}, b"pump", "unknown_command"),
+        ({"version": 2}, b"pump", "wrong_version"),
+        ({}, b"fan", "key_mismatch"),
+        ({"id": 5}, b"pump", "bad_field"),
+    ],
+)
+def test_a_bad_command_is_a_dead_letter_and_changes_nothing(
+    model: Model, changes: dict[str, object], key: bytes, reason: str
+) -> None:
+    (good,) = forget()
+    value = msgspec.json.encode(msgspec.json.decode(good.value) | changes)
+    log = plant(30)
+    left = run(model, given_at(60, log, replace(good, value=value, key=key)))
+    assert [letter.header("reason") for _, letter in left.store.dead_letters] == [reason]
+    assert left.store.states == run(model, log).store.states
+
+
+def test_a_state_that_waits_in_another_partition_is_forgotten_by_itself(model: Model) -> None:
+    low = run(model, plant(30)).store
+    high = run(model, plant(30, homes=(1, 1))).store
+    both = MemoryStore(states={**low.states, **high.states})
+    with capture_logs() as logs:
+        left = run(model, forget(partitions=(1,)), store=both)
+    assert set(left.store.states[1]) == {FAN}
+    assert set(left.store.states[0]) == {KEY, FREE_END, FAN}
+    assert [one["sensors"] for one in logs if one["event"] == "command_applied"] == [
+        ["pump/drive-end", "pump/free-end"]
+    ]
+
+
+@pytest.mark.parametrize("sizes", [(), (1,) * 10])
+def test_where_the_state_that_judged_is_forgotten_the_one_that_waits_judges(
+    model: Model, sizes: tuple[int]
+) -> None:
+    low = run(model, plant(30)).store
+    high = run(model, plant(20, homes=(1, 1))).store
+    both = MemoryStore(states={**low.states, **high.states})
+    log = [*forget(partitions=(0,)), *plant(31, homes=(1, 0))[30 * 3 :]]
+    left = run(model, log, sizes, store=both)
+    assert KEY not in left.store.states[0]
+    assert decode_state(left.hot(KEY, 1), None).row["index"] == 21
+    assert not left.store.dead_letters
+
+
+def test_a_command_alone_lets_no_sensor_be_heard() -> None:
+    bench = Bench(cadence_s=1.0)
+    bench.feed(plain_window(0), plain_window(1))
+    bench.steps(2)
+    bench.clock.now += 3
+    bench.steps(1)
+    for _ in range(4):
+        bench.clock.now += 3
+        bench.steps(1)
+    assert bench.metric("bearingwatch_silent_sensors") == 1
+    _order(bench, Kind.REBASELINE)
+    bench.steps(2)
+    assert bench.metric("bearingwatch_health_events_total", event="heard_again") == 0
+
+
+def test_nobody_misses_a_forgotten_sensor() -> None:
+    bench = Bench(cadence_s=1.0)
+    bench.feed(plain_window(0), plain_window(1))
+    bench.steps(2)
+    _order(bench, Kind.FORGET)
+    bench.steps(2)
+    for _ in range(4):
+        bench.clock.now += 3
+        bench.steps(1)
+    assert bench.metric("bearingwatch_silent_sensors") == 0
+    assert bench.metric("bearingwatch_health_events_total", event="fell_silent") == 0
+
+
+def _order(bench: Bench, kind: Kind) -> None:
+    (one,) = messages(command(kind), (0,), 0)
+    bench.source.append(one.value, key=one.key, headers=HEADERS)
