@@ -87,6 +87,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Int32 = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """What a field of Kafka's protocol can hold."""
+Span = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
+"""Of the log's time, at most a year."""
 Patience = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 """A wait that a system's clock can hold; whoever waits for over a day has given up."""
 
@@ -328,13 +330,13 @@ class DetectorOverrides(Section):
 
     commissioning_windows: Annotated[int, AfterValidator(_learnt_from)] | None = None
     """Windows that a sensor's baseline is learnt from, 20 to 10000."""
-    commissioning_span_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    commissioning_span_s: Span | None = None
     """Time that those windows must span at least."""
     confirm_needed: Count | None = None
     """So many exceeding windows ..."""
     confirm_among: Annotated[int, Field(ge=1, le=MOST_AMONG)] | None = None
     """... among so many confirm a departure."""
-    confirm_minimum_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    confirm_minimum_s: Span | None = None
     """Shortest time that a departure must last before it is believed."""
 
     @model_validator(mode="after")
@@ -382,7 +384,7 @@ class HttpSettings(Section):
 
     enabled: bool = True
     """Whether to serve at all."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address to listen on; `0.0.0.0` in a container."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 9108
     """Port to listen on; 0 takes a free one and logs it."""

@@ -16,7 +16,7 @@ from daemon.cli.console import progress
 from daemon.cli.options import (
     ANYTHING,
     FILE,
-    OUT,
+    OUT_FOLDER,
     assets_option,
     declared_options,
     described,
@@ -58,7 +58,9 @@ class Asked:
     type=FILE,
     help="TOML file that says what happened to which bearing.  [default: FEMTO and IMS test 2]",
 )
-@click.option("--out", required=True, type=OUT, help="Folder for report.html and the CSV files.")
+@click.option(
+    "--out", required=True, type=OUT_FOLDER, help="Folder for report.html and the CSV files."
+)
 @model_option
 @assets_option
 @click.option(

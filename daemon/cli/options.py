@@ -40,12 +40,16 @@ class Place(click.Path):
             Path(value).exists()
         except (OSError, ValueError) as error:
             self.fail(getattr(error, "strerror", None) or str(error), param, ctx)
+        file = next((parent for parent in Path(value).parents if parent.is_file()), None)
+        if file is not None:
+            self.fail(f"{file} is a file, so nothing can lie in it.", param, ctx)
         return super().convert(value, param, ctx)
 
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 ANYTHING = click.Path(path_type=Path, exists=True)
 OUT = Place(path_type=Path)
+OUT_FOLDER = Place(path_type=Path, file_okay=False)
 BUNDLE = Place()
 """Directory or name of a bundle."""
 

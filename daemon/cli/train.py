@@ -21,13 +21,14 @@ from daemon.cli.options import (
 from daemon.errors import SettingsError, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from models.bundle import Bundle
     from models.fleet_training import Read, Request
     from models.recipe import Recipe
     from models.training import Epoch
+    from pipelines.recordings import Recording
 
 
 @click.command("train")
@@ -94,8 +95,11 @@ def command(
     told = healthy_windows or recipe
     if told is None or (healthy_windows and recipe):
         raise SettingsError("say what is healthy: --healthy-windows N, or --recipe FILE")
-    declared = described(arguments).declaration()
+    described_so = described(arguments)
+    declared = described_so.declaration()
     _refuse_too_few(healthy_windows)
+    if exclude:
+        _refuse_strangers(exclude, described_so.open(paths))
     _need_keras()
     from models.fleet_training import Request
     from models.training import TrainingSettings
@@ -146,6 +150,20 @@ def _refuse_too_few(healthy_windows: int | None) -> None:
             "what follows is learnt from; give more, 500 for example, and --exclude sensors that "
             "have not so many"
         )
+
+
+def _refuse_strangers(exclude: tuple[str, ...], recordings: Iterable[Recording]) -> None:
+    """Raise `SettingsError` for a name that leaves nothing out: what it meant would be learnt."""
+    from daemon.settings_errors import suggestion
+
+    keys = [key for recording in recordings for key in recording.sensors]
+    known = {key.asset for key in keys} | {str(key) for key in keys}
+    for name in exclude:
+        if name not in known:
+            raise SettingsError(
+                f"--exclude {name!r}: no machine or sensor of these recordings"
+                f"{suggestion(name, known)}"
+            )
 
 
 class Telling:

@@ -28,7 +28,8 @@ class HttpServer:
         except OSError as error:
             raise StartError(
                 f"cannot listen on {host}:{port} ({error.strerror}); "
-                "set http.port to a free one, or http.enabled = false"
+                "set http.host to an address of this machine and http.port to a free one, or "
+                "http.enabled = false"
             ) from error
         self._server.progress, self._server.metrics = progress, metrics
         self._thread = threading.Thread(

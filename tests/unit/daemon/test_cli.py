@@ -163,11 +163,10 @@ def test_what_simulate_takes_is_what_a_fleet_takes() -> None:
             check_run(windows, cadence_s)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    done = bearingwatch("simulate", tmp_path / "file" / "fleet")
+def test_a_folder_that_cannot_be_made_is_named() -> None:
+    done = bearingwatch("simulate", "/proc/fleet")
     assert done.exit_code == ExitStatus.BAD_SETTINGS
-    assert "fleet: cannot be made: Not a directory" in done.stderr
+    assert "/proc/fleet: cannot be made: No such file or directory" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -716,6 +715,30 @@ def test_train_says_how_to_install_what_it_needs(
     assert done.exit_code == ExitStatus.COULD_NOT_START
     assert "pip install --require-hashes -r requirements/training.txt" in done.output
     assert (Path(__file__).parents[3] / "requirements" / "training.txt").is_file()
+
+
+def test_train_refuses_to_exclude_what_is_not_there(fleet: Path, tmp_path: Path) -> None:
+    done = bearingwatch(
+        "train", fleet, "--out", tmp_path / "b", "--healthy-windows", 500,
+        "--exclude", "machine-001/bearing-1", "--exclude", "machine-01",
+    )  # fmt: skip
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "--exclude 'machine-01': no machine or sensor of these" in done.stderr
+    assert "did you mean 'machine-001'?" in done.stderr
+
+
+@pytest.mark.parametrize("call", ["train", "evaluate", "score"])
+def test_nothing_is_to_be_written_into_a_file(fleet: Path, tmp_path: Path, call: str) -> None:
+    (tmp_path / "file").touch()
+    done = bearingwatch(call, fleet, "--out", tmp_path / "file" / "b")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "file is a file, so nothing can lie in it" in done.stderr
+
+
+def test_evaluate_writes_no_folder_over_a_file(fleet: Path) -> None:
+    done = bearingwatch("evaluate", fleet, "--out", fleet / "truth.csv")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "is a file" in done.stderr
 
 
 def test_train_names_a_recipe_it_cannot_read(fleet: Path, tmp_path: Path) -> None:

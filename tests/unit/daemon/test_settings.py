@@ -259,6 +259,11 @@ def test_a_fleet_that_no_run_can_have_is_refused(tmp_path: Path, told: str, expe
         ("[kafka]\nsession_timeout_ms = 3000000000", "kafka.session_timeout_ms: Input should be"),
         ("[kafka]\nrequest_timeout_s = 1e300", "kafka.request_timeout_s: Input should be"),
         ("[http]\nstalled_after_s = 1e300", "http.stalled_after_s: Input should be less than"),
+        (
+            "[detector]\nconfirm_minimum_s = 1e300",
+            "detector.confirm_minimum_s: Input should be less",
+        ),
+        ('[http]\nhost = ""', "http.host: String should have at least 1 character"),
         ("[model]\nthreads = 100000", "model.threads: Input should be less than or equal to 1024"),
         ('[csv]\npath = ""', "csv.path: must name a file or folder, got ''"),
         ('[csv]\npath = "a\\u0000"', "csv.path: must name a file or folder, got 'a\\x00'"),

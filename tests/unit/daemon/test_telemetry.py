@@ -190,8 +190,14 @@ def test_another_path_is_not_found(server: HttpServer) -> None:
 
 
 def test_a_taken_port_is_a_clear_message(server: HttpServer, progress: Progress) -> None:
-    with pytest.raises(StartError, match=r"set http\.port to a free one"):
+    with pytest.raises(StartError, match=r"http\.port to a free one"):
         HttpServer("127.0.0.1", server.port, progress, Metrics())
+
+
+def test_a_host_that_is_no_address_of_ours_is_told() -> None:
+    progress = Progress(lambda: 0.0, 60.0)
+    with pytest.raises(StartError, match=r"set http\.host to an address of this machine"):
+        HttpServer("192.0.2.1", 0, progress, Metrics())  # reserved for documents, RFC 5737
 
 
 def test_label_values_exist_from_the_start() -> None:
