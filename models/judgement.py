@@ -48,6 +48,7 @@ class Note(StrEnum):
     OTHER_FEATURES = "recommissioning_for_other_features"
     LEARNING_BESIDE = "learning_for_another_bundle"
     HANDED_OVER = "handed_over_to_another_bundle"
+    REBASELINED_AFTER_STOP = "rebaselined_after_stop"
     ODD_SIGNAL = "other_signal_held_back"
     OTHER_SIGNAL = "recommissioning_for_other_signal"
     QUIETER = "quieter_than_baseline"

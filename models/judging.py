@@ -6,7 +6,7 @@
 3. Gates: sensor fault, standing machine, changing speed.
 4. Charts and zone of commissioned sensors; absolute limits of all.
 5. Commissioning, and refinement of provisional baselines; beside it, where another bundle has
-   other features, the baseline that it will judge by.
+   other features, the baseline that it will judge by; or, after a long stop, one that may follow.
 6. Events and judgements; the records go back.
 
 A change of bundle blinds no sensor. One with the same features judges at once: what the sensor's
@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from models import charts, commissioning, gates, zones
+from models import charts, commissioning, gates, restarts, zones
 from models.columns import Columns
 from models.incidents import Teller
 from models.judgement import Grounds, Note, Verdict
+from models.restarts import GAP_CADENCES
 from models.rounds import Round, alike
-from models.scoring import Bands, Task, losses_of, score
+from models.scoring import Bands, Task, highs_of, losses_of, score
 from models.state import (
     COMMISSIONED,
     FAULTY,
@@ -35,6 +36,8 @@ from models.state import (
     PROVISIONAL,
     QUIETER,
     REBASELINING,
+    RELEARNING,
+    RELEARNT,
     STOPPED,
     SUSPICIOUS,
     Cold,
@@ -55,12 +58,15 @@ if TYPE_CHECKING:
     from models.policy import DetectorSettings, LimitsLookup
     from models.rounds import Batch
     from pipelines.features import Observation
+    from pipelines.normalise import Baseline
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
     Rows = np.ndarray[Any, Any]
 
-LEARNING_FLAGS: Final = COMMISSIONED | PROVISIONAL | SUSPICIOUS | REBASELINING | QUIETER
+LEARNING_FLAGS: Final = (
+    COMMISSIONED | PROVISIONAL | SUSPICIOUS | REBASELINING | QUIETER | RELEARNING | RELEARNT
+)
 
 VERDICTS: Final = (
     Verdict.SCORED,
@@ -71,9 +77,6 @@ VERDICTS: Final = (
     Verdict.HELD,
     Verdict.LEARNT,
 )
-
-GAP_CADENCES: Final = 3.0
-"""A longer pause is a gap, and says nothing of how often windows come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +130,13 @@ class Judge:
         self._tick(current)
         self._score(batch, current)
         sorts = self._sort(batch, current)
+        self._note_running(current, sorts)
         value = charts.charted(batch.scores.loss[positions], self._settings.charts)
         reading = self._read(batch, current, value)
         change = self._chart(batch, current, sorts, value, reading)
         self._learn(batch, current, sorts)
         self._learn_beside(batch, current, sorts, change)
+        self._learn_after_stop(current, sorts, change)
         self._write(batch, current, sorts, reading, change)
         current.scatter(batch)
 
@@ -257,6 +262,19 @@ class Judge:
         current.note(known & ~stopped & was_stopped, Note.STARTED)
         current.flag(FAULTY, faulty)
         current.flag(STOPPED, stopped | (was_stopped & ~known))
+
+    def _note_running(self, current: Round, sorts: Sorted) -> None:
+        """Begin to learn a baseline beside the one in force where a machine is back after long."""
+        rows = current.rows
+        runs = current.active & ~(sorts.faulty | sorts.stopped | current.odd)
+        back = restarts.came_back(rows, current.start_ns, runs, self._settings.restarts)
+        back &= (rows["flags"] & (COMMISSIONED | PROVISIONAL)) == COMMISSIONED
+        if self._newest is not self:  # the next bundle's baseline is learnt beside already
+            return
+        for k in np.flatnonzero(back & self._known(current)).tolist():
+            rows["flags"][k] |= np.uint32(RELEARNING)
+            successor = Successor(self._features.decode(), Cold())
+            current.colds[k] = replace(current.colds[k], successor=successor)
 
     def _read(self, batch: Batch, current: Round, value: Floats) -> Reading:
         """Read the charts before the windows move them."""
@@ -421,6 +439,69 @@ class Judge:
         self._begin(row)
         doubts = tuple(note for note in notes if note is not Note.COMMISSIONED)
         current.tell(k, (Note.HANDED_OVER, *doubts), change)
+
+    def _learn_after_stop(self, current: Round, sorts: Sorted, change: NDArray[np.int64]) -> None:
+        """Learn a baseline for machines back from a long stop, of what the old one calls normal."""
+        learning = (current.rows["flags"] & RELEARNING) != 0
+        chosen = learning & sorts.charted & _healthy(current) & (change == zones.STAY)
+        for k in np.flatnonzero(chosen).tolist():
+            self._relearn(current, k)
+
+    def _relearn(self, current: Round, k: int) -> None:
+        """Take one window in; a baseline that is complete takes over, or is dropped for good."""
+        row, cold = current.rows[k : k + 1], current.colds[k]
+        if cold.successor is None or cold.successor.features != self._features.decode():
+            return
+        learning = cold.successor.learning
+        learnt, notes = self._advanced(np.zeros(1, HOT), learning, current.observations[k])
+        if not notes:
+            successor = replace(cold.successor, learning=learnt)
+            current.colds[k] = replace(cold, successor=successor)
+            return
+        row["flags"] &= ~np.uint32(RELEARNING)
+        origin = cold.old_baseline if row["flags"][0] & RELEARNT else cold.baseline
+        if notes == (Note.COMMISSIONED,) and self._resembles(learnt.baseline, origin):
+            current.colds[k] = self._follow_on(row, cold, learnt, origin)
+            current.tell(k, (Note.REBASELINED_AFTER_STOP,))
+        else:
+            current.colds[k] = replace(cold, successor=None)
+
+    def _resembles(self, new: Baseline | None, origin: Baseline | None) -> bool:
+        if new is None or origin is None:
+            return False
+        return restarts.resembles(new, origin, self._settings.restarts)
+
+    def _follow_on(self, row: Rows, cold: Cold, learnt: Cold, origin: Baseline | None) -> Cold:
+        """Let a row be judged by what was learnt beside `cold`; return its cold state.
+
+        The references of the loss follow from what the examples chart by the old baseline to what
+        they chart by the new one: who was on the way to a limit is as near to it as before.
+        """
+        assert learnt.baseline is not None  # noqa: S101 (it resembles one)
+        assert origin is not None  # noqa: S101
+        baseline = restarts.follow_on(learnt.baseline, origin, self._bands.spectral)
+        before = replace(learnt, baseline=cold.baseline)
+        after = replace(learnt, baseline=baseline, baseline_id=baseline.id)
+        after = replace(after, charted=self._charted(after))
+        self._carry_references(row, before, after)
+        if row["flags"][0] & RELEARNT:  # the first baseline stays the old one
+            cold = replace(cold, baseline=None, baseline_id="")
+        row["flags"] |= np.uint32(RELEARNT)
+        return commissioning.succeed(cold, after)
+
+    def _carry_references(self, row: Rows, before: Cold, after: Cold) -> None:
+        """Move a row's references from where the same examples lay by the one baseline."""
+        charted = self._charted(before)
+        if charted and after.charted:
+            charts.carry_over(row, np.array(charted), np.array(after.charted))
+        old, new = self._highs(before), self._highs(after)
+        row["high_mean"] += float(np.nan_to_num(new - old).mean()) if len(old) else 0.0
+        row["level_count"] = 0
+
+    def _highs(self, cold: Cold) -> Floats:
+        if cold.baseline is None or cold.examples is None:
+            return np.zeros(0)
+        return highs_of(cold.examples, cold.baseline, self._bands)
 
     def _write(
         self,

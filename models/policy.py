@@ -127,6 +127,20 @@ class GatePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """When a machine that did not run for long may get a new baseline by itself, and which.
+
+    Compared is with the baseline of the commissioning or of the last command, however many came
+    by themselves since: so they cannot lead away from it step by step.
+    """
+
+    long_stop_s: float = 8 * 3600.0
+    """A shift: machines that stand for so long are worked on, or cool down for good."""
+    level_ratio: float = 1.3
+    """RMS may differ by this factor on every axis, up or down."""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkPolicy:
     """When alerts on one asset are close enough in time that the larger is the primary one."""
 
@@ -142,6 +156,7 @@ class DetectorSettings:
     confirmation: ConfirmationPolicy = field(default_factory=ConfirmationPolicy)
     severity: SeverityPolicy = field(default_factory=SeverityPolicy)
     gates: GatePolicy = field(default_factory=GatePolicy)
+    restarts: RestartPolicy = field(default_factory=RestartPolicy)
     links: LinkPolicy = field(default_factory=LinkPolicy)
 
 

@@ -160,6 +160,14 @@ def losses_of(
     return round_significant(louder.max(axis=1))
 
 
+def highs_of(examples: Examples, baseline: Baseline, bands: Bands) -> Floats:
+    """Return by how much the high bands of a sensor's examples rose, as `Scores.high` has it."""
+    log_bands = examples.log_bands()
+    centres = np.tile(baseline.centre.astype(np.float64), (len(log_bands), 1, 1))
+    common = common_rise(log_bands, centres, bands.spectral)
+    return _high(log_bands[..., bands.high], centres[:, :, bands.high], common)
+
+
 class _Reconstructed(NamedTuple):
     """What reconstruction says of n windows: `louder` and `quieter` are (n, axes).
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Migration = Callable[[bytes], bytes]
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 
 HOT: Final = np.dtype(
     [
@@ -71,6 +71,8 @@ HOT: Final = np.dtype(
         ("high_mean", "<f8"),
         ("high_variance", "<f8"),
         ("high_bits", "<u8"),
+        # start of the last window in which the machine was seen to run
+        ("ran_ns", "<i8"),
     ]
 )
 """Layout of the hot record, little-endian."""
@@ -86,11 +88,26 @@ SUSPICIOUS: Final = 8
 FAULTY: Final = 16
 STOPPED: Final = 32
 QUIETER: Final = 64
+RELEARNING: Final = 128
+"""After a long stop a baseline is learnt beside the one in force."""
+RELEARNT: Final = 256
+"""The baseline in force was learnt so; the old one is that of the commissioning or a command."""
 
 
 def _hot_of_2(record: bytes) -> bytes:
     """Lift a hot record of schema 1, which ended before the chart of the high bands."""
     return (2).to_bytes(4, "little") + record[4:] + bytes(4 * 8)
+
+
+def _hot_of_3(record: bytes) -> bytes:
+    """Lift a hot record of schema 2, which did not know when the machine had last run."""
+    last_ns = HOT.fields["last_ns"][1]  # type: ignore[index]
+    return (3).to_bytes(4, "little") + record[4:] + record[last_ns : last_ns + 8]
+
+
+def _cold_of_3(record: bytes) -> bytes:
+    """Lift a cold record of schema 2, which is as it was."""
+    return (3).to_bytes(4, "little") + record[4:]
 
 
 def _cold_of_2(record: bytes) -> bytes:
@@ -106,8 +123,8 @@ def _unpacked(record: bytes) -> list[Any]:
         raise StateError(f"cold state is damaged: {error}") from error
 
 
-HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _hot_of_2}
-COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _cold_of_2}
+HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _hot_of_2, 2: _hot_of_3}
+COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _cold_of_2, 2: _cold_of_3}
 """From schema version to the function that lifts a record's bytes to the next one.
 
 The two records have versions of their own: after an upgrade a cold record stays as it was written
@@ -141,9 +158,10 @@ class Cold:
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """What is learnt for the next bundle while the one before goes on judging.
+    """What is learnt for the next baseline while the one in force goes on judging.
 
-    `features` is the hash of what the next bundle sees, `learning` what was learnt of it so far.
+    `features` is the hash of what it sees: those of the next bundle, or, after a long stop, those
+    of this one. `learning` is what was learnt so far.
     """
 
     features: str

@@ -126,7 +126,8 @@ def stored(name: str) -> tuple[bytes, bytes]:
 def test_states_of_schema_1_are_lifted_and_stored_as_the_present_one(name: str) -> None:
     hot, cold = stored(name)
     state = decode_state(hot, cold)
-    assert encode_hot(state) == SCHEMA.to_bytes(4, "little") + hot[4:] + bytes(32)
+    last_ns = int(state.row["last_ns"]).to_bytes(8, "little")
+    assert encode_hot(state) == SCHEMA.to_bytes(4, "little") + hot[4:] + bytes(32) + last_ns
     assert encode_cold(state)[:4] == SCHEMA.to_bytes(4, "little")
     again = decode_state(encode_hot(state), encode_cold(state))
     assert encode_cold(again) == encode_cold(state)
@@ -151,6 +152,29 @@ def test_a_sensor_of_schema_1_is_commissioned_to_the_end_and_keeps_examples_of_t
     assert judged[-1].verdict == "scored"
     assert states[KEY].cold.baseline_id == grown(120).cold.baseline_id
     assert len(states[KEY].cold.examples or ()) == len(states[KEY].cold.charted) == 13
+
+
+STORED_2 = json.loads((Path(__file__).parent / "states" / "schema-2.json").read_text("utf-8"))
+"""Records as the last version of schema 2 wrote them, in base64."""
+
+
+@pytest.mark.parametrize("name", STORED_2)
+def test_states_of_schema_2_are_lifted_and_last_ran_when_they_were_last_seen(name: str) -> None:
+    hot, cold = (base64.b64decode(STORED_2[name][part]) for part in ("hot", "cold"))
+    assert hot[:4] == cold[:4] == (2).to_bytes(4, "little")
+    state = decode_state(hot, cold)
+    last_ns = int(state.row["last_ns"]).to_bytes(8, "little")
+    assert encode_hot(state) == SCHEMA.to_bytes(4, "little") + hot[4:] + last_ns
+    assert encode_cold(state) == SCHEMA.to_bytes(4, "little") + cold[4:]
+
+
+def test_a_sensor_of_schema_2_goes_on_as_if_nothing_had_been() -> None:
+    before = decode_state(*(base64.b64decode(STORED_2["monitoring"][p]) for p in ("hot", "cold")))
+    stream = [observation(120 + k, louder=1.0 if k > 20 else 0.0) for k in range(40)]
+    lifted, by_lifted = judge_all(detector(), stream, (), {KEY: before})
+    own, by_own = judge_all(detector(), stream, (), {KEY: grown(120)})
+    assert [repr(one) for one in by_lifted] == [repr(one) for one in by_own]
+    assert encode_hot(lifted[KEY]) == encode_hot(own[KEY])
 
 
 def test_a_damaged_cold_record_of_schema_1_is_refused() -> None:
