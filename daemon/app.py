@@ -236,9 +236,11 @@ def detector_settings(bundle: Bundle, wanted: DetectorOverrides) -> DetectorSett
         "among": wanted.confirm_among,
         "minimum_s": wanted.confirm_minimum_s,
     }
+    budget = {"false_alerts_per_sensor_year": wanted.false_alerts_per_sensor_year}
     return replace(
         base,
         commissioning=replace(base.commissioning, **_given(commissioning)),
+        budget=replace(base.budget, **_given(budget)),
         confirmation=replace(base.confirmation, **_given(confirmation)),
     )
 

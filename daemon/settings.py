@@ -338,6 +338,8 @@ class DetectorOverrides(Section):
     """... among so many confirm a departure."""
     confirm_minimum_s: Span | None = None
     """Shortest time that a departure must last before it is believed."""
+    false_alerts_per_sensor_year: Annotated[float, Field(ge=0.001, le=100.0)] | None = None
+    """False alerts that a healthy sensor may have in a year; more find a failure sooner."""
 
     @model_validator(mode="after")
     def _confirmation_is_possible(self) -> Self:

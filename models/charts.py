@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.calibration import Calibration
-    from models.policy import ChartPolicy
+    from models.policy import BudgetPolicy, ChartPolicy
 
     Rows = np.ndarray[Any, Any]
     Floats = NDArray[np.float64]
@@ -80,8 +80,14 @@ def charted(loss: Floats, policy: ChartPolicy) -> Floats:
     return value
 
 
-def reset(rows: Rows, prior: Prior) -> None:
-    """Start the charts anew from the fleet's prior, keeping nothing of the sensor's own loss."""
+def reset(rows: Rows, prior: Prior, correlation: float) -> None:
+    """Start the charts anew from the fleet's prior, keeping nothing of the sensor's own loss.
+
+    `correlation` is that of neighbouring windows before a sensor has shown its own.
+    """
+    rows["correlation_count"] = 0.0
+    rows["correlation"] = correlation
+    rows["last_deviation"] = 0.0
     rows["anchor_count"] = 0.0
     rows["anchor_mean"] = 0.0
     rows["anchor_squares"] = 0.0
@@ -114,6 +120,7 @@ def read(
     quieter: Floats,
     line: Floats,
     high: Floats,
+    factor: Floats,
     *,
     policy: ChartPolicy,
     prior: Prior,
@@ -122,9 +129,10 @@ def read(
 
     `louder` and `quieter` are what is charted of the two parts of the loss, `line` is the largest
     line departure in standard deviations, `high` by how many decades the
-    high bands stand out more than in the baseline (both NaN where not known); all (rows,).
+    high bands stand out more than in the baseline (both NaN where not known), `factor` is on all
+    limits (see `models.budget`); all (rows,).
     """
-    wide = np.where(rows["flags"] & PROVISIONAL, policy.provisional_widening, 1.0)
+    wide = factor * np.where(rows["flags"] & PROVISIONAL, policy.provisional_widening, 1.0)
     location, scale = _anchor(rows, policy, prior)
     anchored_span = policy.anchored_sigmas * scale * wide
     adaptive_scale = np.maximum(np.sqrt(rows["adaptive_variance"]), policy.scale_floor)
@@ -156,6 +164,25 @@ def learn_high(rows: Rows, value: Floats, healthy: Bools, policy: ChartPolicy) -
     chosen = healthy & ~np.isnan(value)
     rows["high_variance"] = _high_variance(rows, policy)
     _follow(rows, "high", np.nan_to_num(value, nan=0.0), chosen, policy.adaptive_windows)
+
+
+def correlate(
+    rows: Rows, value: Floats, healthy: Bools, charts: ChartPolicy, budget: BudgetPolicy
+) -> None:
+    """Follow the lag-1 correlation of what is charted, before `learn` takes the windows in.
+
+    It is that of deviations from the adaptive chart's mean, in its standard deviations and clipped
+    to 3, over the first healthy windows and then frozen: damage makes neighbours alike as well.
+    """
+    spread = np.maximum(np.sqrt(rows["adaptive_variance"]), charts.scale_floor)
+    deviation = np.clip((value - rows["adaptive_mean"]) / spread, -3.0, 3.0)
+    learning = healthy & (rows["correlation_count"] < budget.correlation_windows)
+    count = rows["correlation_count"] + learning
+    product = deviation * rows["last_deviation"]
+    weight = np.where(learning, 1.0 / (count + budget.correlation_weight), 0.0)
+    rows["correlation"] += weight * np.where(learning, product - rows["correlation"], 0.0)
+    rows["correlation_count"] = count
+    rows["last_deviation"] = np.where(healthy, deviation, 0.0)
 
 
 def learn(rows: Rows, value: Floats, healthy: Bools, policy: ChartPolicy) -> None:

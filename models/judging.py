@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from models import charts, commissioning, gates, restarts, zones
+from models import budget, charts, commissioning, gates, restarts, zones
 from models.columns import Columns
 from models.incidents import Teller
 from models.judgement import Grounds, Note, Verdict
@@ -167,7 +167,10 @@ class Judge:
     def _begin(self, row: Rows) -> None:
         """Let this bundle judge a row, with nothing known of its loss."""
         row["bundle"], row["features"] = self._bundle, self._features
-        charts.reset(row, self._prior)
+        self._reset(row)
+
+    def _reset(self, row: Rows) -> None:
+        charts.reset(row, self._prior, self._settings.budget.correlation_prior)
 
     def _carry_over(self, row: Rows, cold: Cold) -> Cold:
         """Let this network judge a row from where its references belong; return its cold state."""
@@ -177,7 +180,7 @@ class Judge:
         if before and after and counted:
             charts.carry_over(row, np.array(before), np.array(after))
         else:
-            charts.reset(row, self._prior)
+            self._reset(row)
         return replace(cold, charted=after) if after else cold
 
     def _charted(self, cold: Cold) -> tuple[float, ...]:
@@ -284,9 +287,17 @@ class Judge:
             charts.charted(batch.scores.quieter[current.positions], self._settings.charts),
             batch.scores.line[current.positions],
             batch.scores.high[current.positions],
+            self._factor(current.rows),
             policy=self._settings.charts,
             prior=self._prior,
         )
+
+    def _factor(self, rows: Rows) -> Floats:
+        """Return the factor on each row's limits that the budget of false alerts asks for."""
+        policy = self._settings.budget
+        slow = zones.is_slow(rows, self._settings.confirmation)
+        young = rows["index"] <= policy.young_windows
+        return budget.factor(rows["cadence_s"], rows["correlation"], slow, young, policy)
 
     def _chart(
         self, batch: Batch, current: Round, sorts: Sorted, value: Floats, reading: Reading
@@ -306,6 +317,9 @@ class Judge:
         )
         quieter = seen & ~over.any & (reading.quieter[chosen] > 1.0)
         healthy = seen & ~over.any & (rows["zone"] == zones.NORMAL)
+        charts.correlate(
+            rows, value[chosen], healthy & ~quieter, self._settings.charts, self._settings.budget
+        )
         charts.learn(rows, value[chosen], healthy & ~quieter, self._settings.charts)
         high = batch.scores.high[current.positions][chosen]
         charts.learn_high(rows, high, healthy, self._settings.charts)
@@ -391,7 +405,7 @@ class Judge:
         row = current.rows[k : k + 1]
         cold, notes = self._advanced(row, current.colds[k], observation)
         if notes:
-            charts.reset(row, self._prior)
+            self._reset(row)
             current.tell(k, notes)
         current.colds[k] = cold
 

@@ -94,6 +94,49 @@ class ConfirmationPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Tail:
+    """How seldom windows of healthy sensors raise an alert; see `models.budget`.
+
+    In decades: at limits of 0 (`level`), fewer for a unit of the factor (`slope`), more for a lag-1
+    correlation of 1.
+    """
+
+    level: float
+    slope: float
+    by_correlation: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPolicy:
+    """How many false alerts are wanted at most, and what limits that takes.
+
+    The tails are fitted to a simulated fleet that nothing else learnt from, the family `SETTING`
+    (`python -m benchmarks.certification --only tails`).
+    """
+
+    false_alerts_per_sensor_year: float = 0.1
+    quick: Tail = Tail(level=-2.7, slope=4.26, by_correlation=7.43)
+    """Where windows come more often than once a minute."""
+    slow: Tail = Tail(level=-3.71, slope=4.49, by_correlation=9.69)
+    margin: float = 0.5
+    """Decades of false alerts that a real fleet may have more than the one that was fitted to."""
+    correlation_most: float = 0.3
+    """The fit knows no larger one; a start that drifts shows up to 1."""
+    narrowest: float = 0.6
+    """Restarts, grease and rough spells come however far out chance is kept."""
+    widest: float = 2.0
+    young_windows: int = 10_000
+    young_widest: float = 1.0
+    """Limits are not widened for a sensor's first windows: a machine fails early more often than
+    later, and all of them together make 0.003 false alerts of a usual sensor."""
+    correlation_windows: float = 1000.0
+    """So many monitored windows tell how alike neighbouring windows are, then that is frozen."""
+    correlation_prior: float = 0.1
+    """Their correlation before a sensor has shown its own; worth `correlation_weight` windows."""
+    correlation_weight: float = 100.0
+
+
+@dataclass(frozen=True, slots=True)
 class SeverityPolicy:
     """What makes a warning an alarm: RMS over the baseline's RMS, on the worst axis.
 
@@ -153,6 +196,7 @@ class DetectorSettings:
 
     commissioning: CommissioningPolicy = field(default_factory=CommissioningPolicy)
     charts: ChartPolicy = field(default_factory=ChartPolicy)
+    budget: BudgetPolicy = field(default_factory=BudgetPolicy)
     confirmation: ConfirmationPolicy = field(default_factory=ConfirmationPolicy)
     severity: SeverityPolicy = field(default_factory=SeverityPolicy)
     gates: GatePolicy = field(default_factory=GatePolicy)

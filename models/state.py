@@ -73,6 +73,10 @@ HOT: Final = np.dtype(
         ("high_bits", "<u8"),
         # start of the last window in which the machine was seen to run
         ("ran_ns", "<i8"),
+        # how alike neighbouring windows are: the last deviation, the correlation at lag 1
+        ("last_deviation", "<f8"),
+        ("correlation", "<f8"),
+        ("correlation_count", "<f8"),
     ]
 )
 """Layout of the hot record, little-endian."""
@@ -100,9 +104,12 @@ def _hot_of_2(record: bytes) -> bytes:
 
 
 def _hot_of_3(record: bytes) -> bytes:
-    """Lift a hot record of schema 2, which did not know when the machine had last run."""
+    """Lift a hot record of schema 2, which knew neither when the machine last ran nor correlations.
+
+    It is taken to have run in the last window; the correlation is learnt anew.
+    """
     last_ns = HOT.fields["last_ns"][1]  # type: ignore[index]
-    return (3).to_bytes(4, "little") + record[4:] + record[last_ns : last_ns + 8]
+    return (3).to_bytes(4, "little") + record[4:] + record[last_ns : last_ns + 8] + bytes(3 * 8)
 
 
 def _cold_of_3(record: bytes) -> bytes:

@@ -87,19 +87,20 @@ def _recent(rows: Rows, name: str, policy: ConfirmationPolicy) -> NDArray[np.uin
     quick = np.uint64((1 << policy.among) - 1)
     slow = np.uint64((1 << (policy.among + policy.slow_windows)) - 1)
     counted: NDArray[np.uint8] = np.bitwise_count(
-        rows[name] & np.where(_is_slow(rows, policy), slow, quick)
+        rows[name] & np.where(is_slow(rows, policy), slow, quick)
     )
     return counted
 
 
 def _often(rows: Rows, name: str, policy: ConfirmationPolicy) -> Bools:
     """Say whether a chart was over its limit often enough."""
-    needed = policy.needed + np.where(_is_slow(rows, policy), policy.slow_windows, 0)
+    needed = policy.needed + np.where(is_slow(rows, policy), policy.slow_windows, 0)
     often: Bools = _recent(rows, name, policy) >= needed
     return often
 
 
-def _is_slow(rows: Rows, policy: ConfirmationPolicy) -> Bools:
+def is_slow(rows: Rows, policy: ConfirmationPolicy) -> Bools:
+    """Say which sensors' windows come so rarely that more of them are asked for."""
     slow: Bools = rows["cadence_s"] >= policy.slow_cadence_s
     return slow
 

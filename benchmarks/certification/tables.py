@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from models.evaluation.bounds import poisson_rate
+from models.evaluation.certification.healthy import REFERENCE
 from models.evaluation.certification.likeness import Likeness
 from models.evaluation.certification.statistic import EDGES
 from pipelines.simulator import FaultKind
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from models.evaluation.certification.arrival import Arrival
     from models.evaluation.certification.degrading import Degrading
     from models.evaluation.certification.healthy import Healthy
+    from models.evaluation.certification.tails import Crossings
+    from models.policy import Tail
 
 Rows = list[list[str]]
 LENGTHS: Final = ((1, 2), (3, 4), (5, 8), (9, 12))
@@ -161,14 +164,39 @@ def statistics(result: Healthy) -> Rows:
 
 
 def rates(result: Healthy) -> Rows:
-    """One row a factor: false alerts in all, and per sensor-year by cause."""
+    """One row a budget: false alerts in all, and per sensor-year by cause."""
     names = list(dict.fromkeys(name for counts in result.causes.values() for name in counts))
-    rows = [["factor", "false alerts", "per sensor-year (95 %)", *names]]
-    for factor, counts in result.causes.items():
-        rate = f"{result.rate(factor):.3g} ({bounds(result.bounds(factor))})"
+    rows = [["budget", "false alerts", "per sensor-year (95 %)", *names]]
+    for budget, counts in result.causes.items():
+        rate = f"{result.rate(budget):.3g} ({bounds(result.bounds(budget))})"
         own = [f"{counts.get(name, 0) / result.years:.3g}" for name in names]
-        rows.append([f"{factor:g}", str(result.counts[factor]), rate, *own])
+        rows.append([f"{budget:g}", str(result.counts[budget]), rate, *own])
     return rows
+
+
+def crossings(found: Sequence[Crossings]) -> Rows:
+    """One row a factor: false alerts of all sensors together."""
+    rows = [["factor", "sensor-years", "false alerts", "per sensor-year", "sensors with one"]]
+    for factor in sorted({one.factor for one in found}):
+        own = [one for one in found if one.factor == factor]
+        years, alerts = sum(one.years for one in own), sum(one.alerts for one in own)
+        touched = sum(one.alerts > 0 for one in own)
+        rows.append(
+            [
+                f"{factor:g}",
+                f"{years:.2f}",
+                str(alerts),
+                f"{alerts / years:.3g} ({bounds(poisson_rate(alerts, years))})",
+                f"{touched} of {len(own)}",
+            ]
+        )
+    return rows
+
+
+def tails(fitted: Mapping[str, Tail]) -> Rows:
+    names = [each.name for each in fields(next(iter(fitted.values())))]
+    body = [[name, *(f"{getattr(tail, one):g}" for one in names)] for name, tail in fitted.items()]
+    return [["confirmation", *names], *body]
 
 
 def found(result: Degrading) -> Rows:
@@ -183,15 +211,15 @@ def found(result: Degrading) -> Rows:
         ]
     ]
     for kind in (None, *FaultKind):
-        hours = result.median(1.0, "lead", kind) * result.cadence_s / 3_600
+        hours = result.median(REFERENCE, "lead", kind) * result.cadence_s / 3_600
         rows.append(
             [
                 "all" if kind is None else kind.value,
-                percent(*result.found(1.0, kind)),
+                percent(*result.found(REFERENCE, kind)),
                 f"{hours:.1f}",
-                f"{result.median(1.0, 'share', kind):.2f}",
-                f"{result.median(1.0, 'delay', kind):.1f}",
-                f"{result.median(1.0, 'severity', kind):.2f}",
+                f"{result.median(REFERENCE, 'share', kind):.2f}",
+                f"{result.median(REFERENCE, 'delay', kind):.1f}",
+                f"{result.median(REFERENCE, 'severity', kind):.2f}",
             ]
         )
     return rows
@@ -200,7 +228,7 @@ def found(result: Degrading) -> Rows:
 def delays(result: Degrading) -> Rows:
     rows = [
         [
-            "factor",
+            "budget",
             "found (95 %)",
             "median delay, windows",
             "mean delay",
@@ -210,17 +238,17 @@ def delays(result: Degrading) -> Rows:
             "on at onset",
         ]
     ]
-    for factor, fates in result.fates.items():
+    for budget, fates in result.fates.items():
         known = [one.delay for one in fates if one.delay is not None]
         rows.append(
             [
-                f"{factor:g}",
-                percent(*result.found(factor)),
-                f"{result.median(factor, 'delay'):.1f}",
+                f"{budget:g}",
+                percent(*result.found(budget)),
+                f"{result.median(budget, 'delay'):.1f}",
                 f"{np.mean(known):.2f}",
-                f"{result.median(factor, 'lead'):.1f}",
-                f"{result.median(factor, 'severity'):.3f}",
-                str(result.false(factor)),
+                f"{result.median(budget, 'lead'):.1f}",
+                f"{result.median(budget, 'severity'):.3f}",
+                str(result.false(budget)),
                 str(sum(one.open for one in fates)),
             ]
         )

@@ -24,7 +24,7 @@ from pipelines.simulator.converter import Converter, DropOut
 from pipelines.simulator.disturbances import Burst, Event, Regreasing, Remount, Stop, WearIn
 from pipelines.simulator.drawing import random_fleet
 from pipelines.simulator.duty import Duty
-from pipelines.simulator.family import PROVING, WORKSHOP, Events, Family, quiet
+from pipelines.simulator.family import PROVING, SETTING, WORKSHOP, Events, Family, quiet
 from pipelines.simulator.fleet import Fleet
 from pipelines.simulator.growth import Fault, Healing
 from pipelines.simulator.plant import (
@@ -40,6 +40,7 @@ from pipelines.simulator.tones import InverterTone, ShaftTone
 
 __all__ = [
     "PROVING",
+    "SETTING",
     "WORKSHOP",
     "AfterFailure",
     "Burst",

@@ -120,6 +120,34 @@ PROVING: Final = Family(
 """A family to certify on, unlike the first; nothing should learn from it."""
 
 
+SETTING: Final = Family(
+    name="setting",
+    bearings=(
+        BearingGeometry(11, 8.0, 44.0),
+        BearingGeometry(9, 12.3, 58.5),
+        BearingGeometry(14, 6.35, 47.0),
+        BearingGeometry(18, 12.0, 105.0, 14.0),
+        BearingGeometry(10, 7.14, 33.5),
+    ),
+    shaft_hz=(10.0, 58.0),
+    healthy_rms=(0.1, 1.8),
+    modes=(2, 6),
+    mode_share=(0.12, 0.88),
+    damping=(0.01, 0.05),
+    white=(0.15, 0.55),
+    tone_amplitude=(0.03, 0.45),
+    crosstalk=(0.06, 0.35),
+    load_unrest=(0.015, 0.065),
+    memory=(6.0, 50.0),
+    wear_in=0.6,
+    unrest=(0.01, 0.08),
+    colour=(0.01, 0.1),
+    colour_memory=(20.0, 400.0),
+    events=Events(stop=0.5, burst=0.4),
+)
+"""A family to set limits on: as restless as the one to certify on, with machines of its own."""
+
+
 def quiet(family: Family) -> Family:
     """Return the family without stops, bursts, greasing, remounting and drop-outs."""
     return replace(

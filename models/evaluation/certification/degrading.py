@@ -43,7 +43,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of one failing bearing at one factor; indices are windows.
+    """What became of one failing bearing within one budget; indices are windows.
 
     `detected` is the first alert raised between `onset` and `failure`; `open` says that a false one
     was on when the onset came. `audible` is the first window in which the fault's RMS is `AUDIBLE`
@@ -76,26 +76,26 @@ class Fate:
 
 @dataclass(slots=True)
 class Degrading:
-    """The fates at each factor; grows group by group."""
+    """The fates within each budget; grows group by group."""
 
     cadence_s: float
     fates: dict[float, list[Fate]] = field(default_factory=dict)
 
-    def found(self, factor: float, kind: FaultKind | None = None) -> tuple[int, int, Interval]:
+    def found(self, budget: float, kind: FaultKind | None = None) -> tuple[int, int, Interval]:
         """Return bearings found, of how many, and the exact 95 % bounds of the share."""
-        chosen = [one for one in self.fates[factor] if kind in (None, one.truth.kind)]
+        chosen = [one for one in self.fates[budget] if kind in (None, one.truth.kind)]
         hits = sum(one.detected is not None for one in chosen)
         return hits, len(chosen), clopper_pearson(hits, len(chosen))
 
-    def median(self, factor: float, what: str, kind: FaultKind | None = None) -> float:
+    def median(self, budget: float, what: str, kind: FaultKind | None = None) -> float:
         """Return the median of a property over the bearings found."""
-        chosen = [one for one in self.fates[factor] if kind in (None, one.truth.kind)]
+        chosen = [one for one in self.fates[budget] if kind in (None, one.truth.kind)]
         values = [getattr(one, what) for one in chosen if one.detected is not None]
         return float(np.median(values)) if values else float("nan")
 
-    def false(self, factor: float) -> int:
+    def false(self, budget: float) -> int:
         """Return the alerts raised before the onset."""
-        return sum(one.false for one in self.fates[factor])
+        return sum(one.false for one in self.fates[budget])
 
 
 def failing_fleets(
@@ -126,16 +126,16 @@ def degrade(
     for spec in fleets:
         result.cadence_s = spec.cadence_s
         fleet = Fleet(spec)
-        before = {factor: len(juror.raised) for factor, juror in jurors.items()}
+        before = {budget: len(juror.raised) for budget, juror in jurors.items()}
         for number in range(0, spec.windows, 64):
             windows = list(fleet.windows(number, min(number + 64, spec.windows)))
             observations = extract(windows, settings, partial(known, fleet))
             for juror in jurors.values():
                 juror.judge(observations)
             progress(len(windows))
-        for factor, juror in jurors.items():
-            raised = juror.raised[before[factor] :]
-            result.fates.setdefault(factor, []).extend(_fates(fleet, raised))
+        for budget, juror in jurors.items():
+            raised = juror.raised[before[budget] :]
+            result.fates.setdefault(budget, []).extend(_fates(fleet, raised))
             juror.forget()
     return result
 

@@ -14,7 +14,7 @@ from models.evaluation.certification.statistic import Statistic, confirmation
 from models.judgement import Verdict
 from models.loss import LOSS_FLOOR
 from models.policy import ConfirmationPolicy
-from pipelines.simulator import Burst, Regreasing, Remount, Stop, WearIn
+from pipelines.simulator import PROVING, Burst, Regreasing, Remount, Stop, WearIn
 from pipelines.simulator.feature_fleet import FeatureFleet
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from models.judgement import Judgement
     from pipelines.features import FeatureSettings
     from pipelines.simulator import Event, FleetSpec, MachineSpec
+    from pipelines.simulator.family import Family
     from pipelines.window import SensorKey
 
     Floats = NDArray[np.float64]
@@ -38,8 +39,8 @@ CHARTS: Final = ("anchored", "adaptive")
 OTHER: Final = "other"
 """A chart whose values no judgement tells: fault lines, level of the high bands, a limit."""
 
-REFERENCE: Final = 1.0
-"""The factor on the limits that is looked at closely."""
+REFERENCE: Final = 0.1
+"""The budget that is looked at closely: the default one."""
 
 EARLY: Final = 200
 """Monitored windows within which the anchored chart still learns."""
@@ -70,6 +71,7 @@ class Exposure:
     cadence_s: float
     seed: int = 0
     year: Year = USUAL
+    family: Family = PROVING
 
     @property
     def sensor_years(self) -> float:
@@ -85,6 +87,7 @@ class Exposure:
                 windows=self.windows,
                 cadence_s=self.cadence_s,
                 year=self.year,
+                family=self.family,
             )
 
 
@@ -116,8 +119,8 @@ class Spell:
 class Healthy:
     """What came of an exposure; grows group by group.
 
-    `alerts` and `spells` are those at the limits as they are; `counts` and `causes` the number of
-    alerts at each factor on them, in all and by cause; `happened` the number of events by kind.
+    `alerts` and `spells` are those of `REFERENCE`; `counts` and `causes` the number of
+    alerts within each budget, in all and by cause; `happened` the number of events by kind.
     """
 
     exposure: Exposure
@@ -141,13 +144,13 @@ class Healthy:
         """Judged time in sensor-years."""
         return self.judged * self.exposure.cadence_s / SECONDS_PER_YEAR
 
-    def rate(self, factor: float = REFERENCE) -> float:
+    def rate(self, budget: float = REFERENCE) -> float:
         """Return false alerts per judged sensor-year."""
-        return self.counts.get(factor, 0) / max(self.years, 1e-12)
+        return self.counts.get(budget, 0) / max(self.years, 1e-12)
 
-    def bounds(self, factor: float = REFERENCE) -> Interval:
+    def bounds(self, budget: float = REFERENCE) -> Interval:
         """Return the exact 95 % bounds of the rate."""
-        return poisson_rate(self.counts.get(factor, 0), self.years)
+        return poisson_rate(self.counts.get(budget, 0), self.years)
 
     def tally(self, what: Callable[[FalseAlert], str]) -> dict[str, int]:
         """Count the alerts by `what`, the most frequent first."""
@@ -206,32 +209,32 @@ def _judge_group(
 ) -> None:
     fleet = FeatureFleet(spec, settings)
     seen = {key: _Seen() for key in fleet.keys}
-    before = {factor: len(juror.raised) for factor, juror in jurors.items()}
+    before = {budget: len(juror.raised) for budget, juror in jurors.items()}
     for number in range(fleet.blocks):
         blocks = [fleet.block(key, number) for key in fleet.keys]
         observations = [one for block in blocks for one in block]
-        for factor, juror in jurors.items():
+        for budget, juror in jurors.items():
             judged = juror.judge(observations)
-            if factor == REFERENCE:
+            if budget == REFERENCE:
                 _take(result, seen, judged, len(blocks[0]))
         progress(len(observations))
-    for factor, juror in jurors.items():
-        raised = juror.raised[before[factor] :]
-        result.counts[factor] = result.counts.get(factor, 0) + len(raised)
+    for budget, juror in jurors.items():
+        raised = juror.raised[before[budget] :]
+        result.counts[budget] = result.counts.get(budget, 0) + len(raised)
         juror.forget()
-        _count_causes(result, factor, spec, seen, raised)
+        _count_causes(result, budget, spec, seen, raised)
     _close(result, spec, seen, jurors[REFERENCE].raised[before[REFERENCE] :])
 
 
 def _count_causes(
     result: Healthy,
-    factor: float,
+    budget: float,
     spec: FleetSpec,
     seen: Mapping[SensorKey, _Seen],
     raised: Sequence[Raised],
 ) -> None:
     machines = {machine.asset: machine for machine in spec.machines}
-    counts = result.causes.setdefault(factor, {})
+    counts = result.causes.setdefault(budget, {})
     for alert in raised:
         name = cause(_events(machines[alert.key.asset]), alert.index, seen[alert.key].first())
         counts[name] = counts.get(name, 0) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from models.alerts import Transition
 from models.detector import Detector, DetectorSettings
+from models.policy import BudgetPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from models.bundle import Bundle
     from models.engines import Engine
     from models.judgement import Judgement
-    from models.policy import ChartPolicy
     from models.state import SensorState
     from pipelines.features import Observation
     from pipelines.window import SensorKey
@@ -29,15 +29,16 @@ REMEMBERED: Final = 8
 """Calls that the shared engine keeps: those of one batch."""
 
 
-def scaled(policy: ChartPolicy, factor: float) -> ChartPolicy:
-    """Return the chart settings with every limit at `factor` times as many deviations."""
-    return replace(
-        policy,
-        anchored_sigmas=factor * policy.anchored_sigmas,
-        adaptive_sigmas=factor * policy.adaptive_sigmas,
-        high_sigmas=factor * policy.high_sigmas,
-        line_sigmas=factor * policy.line_sigmas,
-    )
+def pinned(factors: Iterable[float]) -> dict[float, BudgetPolicy]:
+    """Return budgets whose limits are at so many times their standard deviations, come what may."""
+    return {
+        factor: BudgetPolicy(narrowest=factor, widest=factor, young_windows=0) for factor in factors
+    }
+
+
+def stated(budgets: Iterable[float]) -> dict[float, BudgetPolicy]:
+    """Return budgets of so many false alerts a sensor-year."""
+    return {budget: BudgetPolicy(false_alerts_per_sensor_year=budget) for budget in budgets}
 
 
 class Shared:
@@ -92,12 +93,12 @@ class Juror:
         self.states.clear()
 
 
-def panel(bundle: Bundle, engine: Engine, factors: Sequence[float]) -> dict[float, Juror]:
-    """Return a juror for each factor on the limits of the bundle's charts."""
+def panel(
+    bundle: Bundle, engine: Engine, budgets: Mapping[float, BudgetPolicy]
+) -> dict[float, Juror]:
+    """Return a juror for each budget, at the bundle's other settings."""
     shared = Shared(engine)
     return {
-        factor: Juror(
-            Detector(bundle, shared, DetectorSettings(charts=scaled(bundle.charts, factor)))
-        )
-        for factor in factors
+        name: Juror(Detector(bundle, shared, DetectorSettings(charts=bundle.charts, budget=budget)))
+        for name, budget in budgets.items()
     }

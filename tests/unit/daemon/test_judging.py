@@ -152,9 +152,10 @@ def test_a_basis_says_what_judges(bundles: Path) -> None:
     assert len(settings) == 4
 
 
-def test_a_plants_wish_is_another_basis(bundles: Path) -> None:
+@pytest.mark.parametrize("wanted", [{"confirm_needed": 4}, {"false_alerts_per_sensor_year": 1.0}])
+def test_a_plants_wish_is_another_basis(bundles: Path, wanted: dict[str, float]) -> None:
     settings = told(bundles, "new")
-    wish = settings.detector.model_copy(update={"confirm_needed": 4})
+    wish = settings.detector.model_copy(update=wanted)
     model = open_model(settings.model.bundle)
     other = build_judging(settings.model_copy(update={"detector": wish}), model).basis()
     same = build_judging(settings, model).basis()

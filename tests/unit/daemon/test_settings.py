@@ -138,6 +138,7 @@ def test_a_part_of_a_table_may_come_from_the_environment(
         ("[simulator]\ndegrading = 9\n", "must not exceed simulator.machines"),
         ('instance = "a b"\n', "instance: must be up to 128 letters, digits, dots"),
         ("[influxdb]\nurl = 'x:8086'\n", "influxdb.url: must be an address like http://"),
+        ("[detector]\nfalse_alerts_per_sensor_year = 0\n", "greater than or equal to 0.001"),
         ("[detector]\nconfirm_needed = 70\n", "nothing is ever alerted: got 70 of 4"),
         ("[detector]\nconfirm_among = 2\n", "must not exceed confirm_among"),
         ("[detector]\nconfirm_among = 61\n", "detector.confirm_among: Input should be less than"),

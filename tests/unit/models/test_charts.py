@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from models import charts
 from models.calibration import Calibration
 from models.charts import Prior
-from models.policy import ChartPolicy
+from models.policy import BudgetPolicy, ChartPolicy
 from models.state import HOT, PROVISIONAL, QUIETER
 
 POLICY = ChartPolicy()
@@ -18,14 +21,16 @@ ALWAYS = np.ones(1, np.bool_)
 
 def fresh(count: int = 1) -> np.ndarray[tuple[int], np.dtype[np.void]]:
     rows = np.zeros(count, HOT)
-    charts.reset(rows, PRIOR)
+    charts.reset(rows, PRIOR, 0.1)
     return rows
 
 
-def read(rows: np.ndarray[tuple[int], np.dtype[np.void]], value: float) -> charts.Reading:
-    values = np.full(len(rows), value)
-    none = np.zeros(len(rows))
-    return charts.read(rows, values, values, none, none, policy=POLICY, prior=PRIOR)
+def read(
+    rows: np.ndarray[tuple[int], np.dtype[np.void]], value: float, factor: float = 1.0
+) -> charts.Reading:
+    values, none = np.full(len(rows), value), np.zeros(len(rows))
+    factors = np.full(len(rows), factor)
+    return charts.read(rows, values, values, none, none, factors, policy=POLICY, prior=PRIOR)
 
 
 def learnt(values: list[float]) -> np.ndarray[tuple[int], np.dtype[np.void]]:
@@ -45,6 +50,57 @@ def test_the_threshold_is_the_loss_at_which_a_chart_reaches_its_limit() -> None:
     threshold = read(rows, 0.1).threshold
     at_limit = read(rows, float(charts.charted(threshold, POLICY)[0]))
     assert max(at_limit.anchored[0], at_limit.adaptive[0]) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_factor_is_on_every_limit() -> None:
+    rows = learnt([0.1] * 50)
+    usual, wide = read(rows, 0.6), read(rows, 0.6, factor=1.5)
+    for name in ("anchored", "adaptive", "quieter"):
+        assert getattr(wide, name) == pytest.approx(getattr(usual, name) / 1.5)
+    ones = np.ones(1)
+    lines = [
+        charts.read(rows, ones, ones, ones, ones, factor * ones, policy=POLICY, prior=PRIOR)
+        for factor in (1.0, 1.5)
+    ]
+    for name in ("line", "high"):
+        assert getattr(lines[1], name) == pytest.approx(getattr(lines[0], name) / 1.5)
+    assert wide.threshold > usual.threshold
+
+
+BUDGET = BudgetPolicy()
+
+
+def correlated(values: Sequence[float]) -> float:
+    rows = fresh()
+    for value in values:
+        charts.correlate(rows, np.array([value]), ALWAYS, POLICY, BUDGET)
+        charts.learn(rows, np.array([value]), ALWAYS, POLICY)
+    return float(rows["correlation"][0])
+
+
+def autoregression(r: float, count: int, spread: float = 0.1) -> list[float]:
+    rng, values = np.random.default_rng(3), [0.0]
+    for _ in range(count):
+        values.append(r * values[-1] + spread * math.sqrt(1 - r * r) * rng.normal())
+    return values
+
+
+@pytest.mark.parametrize("r", [0.0, 0.4, 0.7])
+def test_the_correlation_is_that_of_neighbours(r: float) -> None:
+    assert correlated(autoregression(r, 1100)) == pytest.approx(r, abs=0.1)
+
+
+def test_the_correlation_is_frozen_after_its_windows() -> None:
+    first = autoregression(0.0, int(BUDGET.correlation_windows))
+    assert correlated(first) == correlated(first + autoregression(0.9, 500))
+
+
+def test_neighbours_of_a_window_that_is_not_healthy_are_none() -> None:
+    rows = fresh()
+    charts.correlate(rows, np.array([3.0]), ~ALWAYS, POLICY, BUDGET)
+    assert rows["correlation_count"] == 0.0
+    assert rows["last_deviation"] == 0.0
+    assert rows["correlation"] == 0.1
 
 
 def test_without_windows_of_its_own_a_sensor_has_the_fleets_prior() -> None:
@@ -90,7 +146,9 @@ def settled(level: float, spread: float = 0.01) -> np.ndarray[tuple[int], np.dty
 
 def high(rows: np.ndarray[tuple[int], np.dtype[np.void]], level: float) -> float:
     none = np.zeros(1)
-    reading = charts.read(rows, none, none, none, np.array([level]), policy=POLICY, prior=PRIOR)
+    reading = charts.read(
+        rows, none, none, none, np.array([level]), np.ones(1), policy=POLICY, prior=PRIOR
+    )
     return float(reading.high[0])
 
 

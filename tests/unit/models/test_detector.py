@@ -16,7 +16,7 @@ from models.alerts import Transition, Zone
 from models.commanding import rebaseline
 from models.detector import Detector, Judgement, Status, Verdict
 from models.judgement import Run
-from models.policy import CommissioningPolicy, DetectorSettings, Limits
+from models.policy import BudgetPolicy, CommissioningPolicy, DetectorSettings, Limits
 from models.state import SensorState, decode_state, encode_cold, encode_hot
 from pipelines.features import Observation
 from pipelines.quality import Quality, SensorFault
@@ -116,6 +116,35 @@ def test_a_new_sensor_learns_and_then_is_scored() -> None:
     assert all(math.isnan(one.loss) for one in judged[:30])
     assert all(one.loss < one.threshold for one in judged[30:])
     assert [one.index for one in judged] == list(range(40))
+
+
+STEPS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+
+
+def smallest_step(budget: BudgetPolicy) -> float:
+    """Return the smallest step of the high bands, in decades, that raises an alert."""
+    judging = detector(replace(QUICK, budget=budget))
+    states, _ = judge_all(judging, healthy(250))
+    for step in STEPS:
+        stepped = [shaped(250 + k, common=0.0, high=step) for k in range(6)]
+        _, judged = judge_all(judging, stepped, states=states)
+        if any(one.events for one in judged):
+            return step
+    return math.inf
+
+
+def test_a_larger_budget_of_false_alerts_finds_smaller_departures() -> None:
+    aged = BudgetPolicy(young_windows=0)
+    ample, usual, spare = (
+        smallest_step(replace(aged, false_alerts_per_sensor_year=each))
+        for each in (50.0, 0.1, 1e-3)
+    )
+    assert ample < usual < spare < math.inf
+
+
+def test_limits_of_a_new_sensor_are_not_widened() -> None:
+    spare = BudgetPolicy(false_alerts_per_sensor_year=0.001)
+    assert smallest_step(spare) < smallest_step(replace(spare, young_windows=0))
 
 
 def test_commissioning_needs_a_span_as_well_as_a_count() -> None:

@@ -112,31 +112,51 @@ def test_an_older_schema_is_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert decode_state(old, old) == SensorState(NEW_HOT, Cold())
 
 
-STORED = json.loads((Path(__file__).parent / "states" / "schema-1.json").read_text("utf-8"))
-"""Records as the last version of schema 1 wrote them, in base64."""
+STATES = Path(__file__).parent / "states"
+STORED = {
+    schema: json.loads((STATES / f"schema-{schema}.json").read_text("utf-8")) for schema in (1, 2)
+}
+"""Records as the last version of each schema wrote them, in base64."""
+
+ADDED = {1: 32, 2: 0}
+"""Bytes of the chart of the high bands, which came with schema 2."""
 
 
-def stored(name: str) -> tuple[bytes, bytes]:
-    hot, cold = (base64.b64decode(STORED[name][part]) for part in ("hot", "cold"))
-    assert hot[:4] == cold[:4] == (1).to_bytes(4, "little")
+def stored(name: str, schema: int = 1) -> tuple[bytes, bytes]:
+    hot, cold = (base64.b64decode(STORED[schema][name][part]) for part in ("hot", "cold"))
+    assert hot[:4] == cold[:4] == schema.to_bytes(4, "little")
     return hot, cold
 
 
-@pytest.mark.parametrize("name", STORED)
-def test_states_of_schema_1_are_lifted_and_stored_as_the_present_one(name: str) -> None:
-    hot, cold = stored(name)
+@pytest.mark.parametrize("schema", STORED)
+@pytest.mark.parametrize("name", STORED[1])
+def test_states_of_older_schemas_are_lifted_and_stored_as_the_present_one(
+    schema: int, name: str
+) -> None:
+    hot, cold = stored(name, schema)
     state = decode_state(hot, cold)
     last_ns = int(state.row["last_ns"]).to_bytes(8, "little")
-    assert encode_hot(state) == SCHEMA.to_bytes(4, "little") + hot[4:] + bytes(32) + last_ns
+    added = bytes(ADDED[schema]) + last_ns + bytes(24)
+    assert encode_hot(state) == SCHEMA.to_bytes(4, "little") + hot[4:] + added
     assert encode_cold(state)[:4] == SCHEMA.to_bytes(4, "little")
     again = decode_state(encode_hot(state), encode_cold(state))
     assert encode_cold(again) == encode_cold(state)
-    assert (state.cold.examples, state.cold.charted, state.cold.successor) == (None, (), None)
+    if schema == 1:
+        assert (state.cold.examples, state.cold.charted, state.cold.successor) == (None, (), None)
 
 
-def test_a_sensor_of_schema_1_goes_on_but_for_the_chart_that_it_did_not_have() -> None:
-    before = decode_state(*stored("monitoring"))
-    known = with_row(grown(120), high_count=0.0, high_mean=0.0, high_variance=0.0, high_bits=0)
+UNKNOWN = {
+    1: dict.fromkeys(("high_count", "high_mean", "high_variance", "high_bits"), 0),
+    2: {},
+}
+"""What a sensor of a schema has not learnt, beside its correlation."""
+
+
+@pytest.mark.parametrize("schema", STORED)
+def test_a_sensor_of_an_older_schema_goes_on_but_for_what_it_did_not_have(schema: int) -> None:
+    before = decode_state(*stored("monitoring", schema))
+    correlation = dict.fromkeys(("correlation", "correlation_count", "last_deviation"), 0)
+    known = with_row(grown(120), **UNKNOWN[schema], **correlation)
     assert before.cold.baseline_id == known.cold.baseline_id
     stream = [observation(120 + k, louder=1.0 if k > 20 else 0.0) for k in range(40)]
     _, by_lifted = judge_all(detector(), stream, (), {KEY: before})
@@ -152,20 +172,6 @@ def test_a_sensor_of_schema_1_is_commissioned_to_the_end_and_keeps_examples_of_t
     assert judged[-1].verdict == "scored"
     assert states[KEY].cold.baseline_id == grown(120).cold.baseline_id
     assert len(states[KEY].cold.examples or ()) == len(states[KEY].cold.charted) == 13
-
-
-STORED_2 = json.loads((Path(__file__).parent / "states" / "schema-2.json").read_text("utf-8"))
-"""Records as the last version of schema 2 wrote them, in base64."""
-
-
-@pytest.mark.parametrize("name", STORED_2)
-def test_states_of_schema_2_are_lifted_and_last_ran_when_they_were_last_seen(name: str) -> None:
-    hot, cold = (base64.b64decode(STORED_2[name][part]) for part in ("hot", "cold"))
-    assert hot[:4] == cold[:4] == (2).to_bytes(4, "little")
-    state = decode_state(hot, cold)
-    last_ns = int(state.row["last_ns"]).to_bytes(8, "little")
-    assert encode_hot(state) == SCHEMA.to_bytes(4, "little") + hot[4:] + last_ns
-    assert encode_cold(state) == SCHEMA.to_bytes(4, "little") + cold[4:]
 
 
 def test_a_sensor_of_schema_2_goes_on_as_if_nothing_had_been() -> None:

@@ -14,7 +14,7 @@ from models.evaluation.certification.arrival import (
     damaged_fleets,
     healthy_starts,
 )
-from models.evaluation.certification.panel import panel
+from models.evaluation.certification.panel import panel, stated
 from pipelines.features import FeatureSettings
 from pipelines.simulator import FaultKind, Fleet
 from tests.unit.models.fleet import ZeroEngine, bundle
@@ -53,7 +53,7 @@ def test_shares_are_of_the_sensors_that_were_commissioned() -> None:
 def test_sensors_are_commissioned_and_counted_by_what_fails(damaged: bool, expected: str) -> None:
     features = FeatureSettings()
     fleets = (damaged_fleets if damaged else healthy_starts)(1, seed=3, cadence_s=600.0)
-    juror = panel(bundle(features=features), ZeroEngine(), (1.0,))[1.0]
+    juror = panel(bundle(features=features), ZeroEngine(), stated((0.1,)))[0.1]
     result = arrive(islice(fleets, 1), juror, features)
     assert result.commissioned == {expected: 1}
     assert result.suspected == ({expected: 1} if damaged else {})

@@ -15,7 +15,7 @@ from models.evaluation.certification.degrading import (
     degrade,
     failing_fleets,
 )
-from models.evaluation.certification.panel import panel
+from models.evaluation.certification.panel import panel, pinned
 from pipelines.simulator import FaultKind, Truth
 from pipelines.window import SensorKey
 from tests.unit.models.fleet import FEATURES, ZeroEngine, bundle
@@ -71,12 +71,12 @@ def failing_family_bearings() -> object:
 @cache
 def judged() -> Degrading:
     fleets = failing_fleets(2, seed=1, windows=300, cadence_s=600.0)
-    return degrade(fleets, panel(bundle(), ZeroEngine(), (0.8, 1.2)), FEATURES)
+    return degrade(fleets, panel(bundle(), ZeroEngine(), pinned((0.8, 1.2))), FEATURES)
 
 
-@pytest.mark.parametrize("factor", [0.8, 1.2])
-def test_failing_bearings_are_judged_at_every_factor(factor: float) -> None:
-    fates = judged().fates[factor]
+@pytest.mark.parametrize("budget", [0.8, 1.2])
+def test_failing_bearings_are_judged_at_every_factor(budget: float) -> None:
+    fates = judged().fates[budget]
     assert len(fates) == 2
     for one in fates:
         assert one.truth.onset <= one.audible <= one.truth.failure

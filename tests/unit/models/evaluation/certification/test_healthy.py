@@ -11,7 +11,7 @@ import pytest
 from models.evaluation.bounds import poisson_rate
 from models.evaluation.certification.fleets import CALM, SECONDS_PER_YEAR
 from models.evaluation.certification.healthy import Exposure, Healthy, cause, expose
-from models.evaluation.certification.panel import panel
+from models.evaluation.certification.panel import panel, stated
 from pipelines.simulator import Burst, Event, Regreasing, Remount, Stop, WearIn
 from tests.unit.models.fleet import FEATURES, ZeroEngine, bundle
 
@@ -19,9 +19,9 @@ ROUGH = replace(CALM, bursts=130.0, burst_windows=(12.0, 12.0))
 
 
 @cache
-def exposed(*, rough: bool, sensors: int = 4, factors: tuple[float, ...] = (0.8, 1.0)) -> Healthy:
+def exposed(*, rough: bool, sensors: int = 4, budgets: tuple[float, ...] = (0.1, 1.0)) -> Healthy:
     exposure = Exposure(sensors, 1_000, 600.0, seed=2, year=ROUGH if rough else CALM)
-    return expose(exposure, panel(bundle(), ZeroEngine(), factors), FEATURES)
+    return expose(exposure, panel(bundle(), ZeroEngine(), stated(budgets)), FEATURES)
 
 
 def test_judged_time_is_what_was_scored() -> None:
@@ -36,7 +36,7 @@ def test_rough_spells_are_counted_and_made_responsible() -> None:
     calm, rough = exposed(rough=False), exposed(rough=True)
     assert not calm.spells
     assert len(rough.spells) == rough.happened["rough spell"]
-    assert rough.counts[1.0] > calm.counts[1.0]
+    assert rough.counts[0.1] > calm.counts[0.1]
     alerted = [spell for spell in rough.spells if spell.alerted]
     assert alerted
     assert min(spell.level for spell in alerted) > 1.15
@@ -45,15 +45,15 @@ def test_rough_spells_are_counted_and_made_responsible() -> None:
 
 def test_every_alert_at_the_usual_limits_is_explained() -> None:
     rough = exposed(rough=True)
-    assert len(rough.alerts) == rough.counts[1.0] == sum(rough.causes[1.0].values())
+    assert len(rough.alerts) == rough.counts[0.1] == sum(rough.causes[0.1].values())
     assert {alert.zone for alert in rough.alerts} <= {"warning", "alarm"}
     assert all(alert.windows > 0 and alert.chart for alert in rough.alerts)
 
 
 def test_the_rate_has_exact_bounds() -> None:
     rough = exposed(rough=True)
-    assert rough.rate() == rough.counts[1.0] / rough.years
-    assert rough.bounds() == poisson_rate(rough.counts[1.0], rough.years)
+    assert rough.rate() == rough.counts[0.1] / rough.years
+    assert rough.bounds() == poisson_rate(rough.counts[0.1], rough.years)
 
 
 def test_the_statistic_covers_every_judged_window_of_the_zone_normal() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.budget import factor
 from models.detector import Detector, DetectorSettings
-from models.evaluation.certification.panel import Juror, Shared, panel, scaled
-from models.policy import ChartPolicy
+from models.evaluation.certification.panel import Juror, Shared, panel, pinned, stated
 from tests.unit.models.fleet import KEY, ZeroEngine, bundle, healthy, observation
 
 
@@ -38,28 +38,29 @@ def test_an_answer_that_was_changed_is_not_given_again() -> None:
     assert shared.reconstruct(asked).max() == pytest.approx(0.25)
 
 
-def test_every_limit_is_scaled() -> None:
-    usual, wide = ChartPolicy(), scaled(ChartPolicy(), 1.5)
-    for name in ("anchored_sigmas", "adaptive_sigmas", "high_sigmas", "line_sigmas"):
-        assert getattr(wide, name) == 1.5 * getattr(usual, name)
-    assert wide.scale_floor == usual.scale_floor
+def test_a_pinned_factor_holds_at_any_cadence() -> None:
+    policy = pinned((1.5,))[1.5]
+    cadence_s, none = np.array([0.1, 10.0, 3600.0]), np.zeros(3)
+    slow, young = np.array([False, False, True]), np.zeros(3, np.bool_)
+    assert factor(cadence_s, none, slow, young, policy).tolist() == [1.5, 1.5, 1.5]
+    assert policy.young_windows == 0
 
 
 def test_a_juror_says_what_the_detector_says() -> None:
     stream = [*healthy(160), *(observation(k, louder=0.5) for k in range(160, 180))]
     made = bundle()
-    jurors = panel(made, ZeroEngine(), (1.0, 3.0))
-    said = {factor: juror.judge(stream) for factor, juror in jurors.items()}
+    jurors = panel(made, ZeroEngine(), stated((0.1, 1e-9)))
+    said = {budget: juror.judge(stream) for budget, juror in jurors.items()}
     alone = Detector(made, ZeroEngine(), DetectorSettings(charts=made.charts)).judge({}, stream)[1]
-    assert [one.loss for one in said[1.0]][110:] == [one.loss for one in alone][110:]
-    assert [one.zone for one in said[1.0]] == [one.zone for one in alone]
-    assert [alert.key for alert in jurors[1.0].raised] == [KEY]
-    assert 160 < jurors[1.0].raised[0].index < 170
+    assert [one.loss for one in said[0.1]][110:] == [one.loss for one in alone][110:]
+    assert [one.zone for one in said[0.1]] == [one.zone for one in alone]
+    assert [alert.key for alert in jurors[0.1].raised] == [KEY]
+    assert 160 < jurors[0.1].raised[0].index < 170
 
 
 def test_wider_limits_raise_later_or_not_at_all() -> None:
     stream = [*healthy(160), *(observation(k, louder=(k - 159) / 10) for k in range(160, 200))]
-    jurors = panel(bundle(), ZeroEngine(), (0.6, 1.0, 1.3))
+    jurors = panel(bundle(), ZeroEngine(), pinned((0.6, 1.0, 1.3)))
     for juror in jurors.values():
         juror.judge(stream)
     at = [juror.raised[0].index for juror in jurors.values()]
