@@ -46,9 +46,9 @@ def wheel_files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         return archive.namelist()
 
 
-def tracked_files() -> list[Path]:
+def tracked_files(*options: str) -> list[Path]:
     listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+        ["git", "ls-files", "-z", *options], cwd=ROOT, check=True, capture_output=True, text=True
     )
     return [ROOT / name for name in listed.stdout.split("\0") if name]
 
@@ -114,3 +114,9 @@ def test_no_tracked_file_names_a_registry_or_somebodys_home() -> None:
 
     told = [line for path in tracked_files() if path.is_file() for line in lines_that_tell(path)]
     assert told == []
+
+
+def test_no_link_and_nothing_ignored_is_tracked() -> None:
+    """A tracked link `.venv` would let every clone use one folder's environment."""
+    ignored = tracked_files("--cached", "--ignored", "--exclude-standard")
+    assert [*ignored, *(path for path in tracked_files() if path.is_symlink())] == []

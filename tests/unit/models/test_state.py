@@ -174,15 +174,6 @@ def test_a_sensor_of_schema_1_is_commissioned_to_the_end_and_keeps_examples_of_t
     assert len(states[KEY].cold.examples or ()) == len(states[KEY].cold.charted) == 13
 
 
-def test_a_sensor_of_schema_2_goes_on_as_if_nothing_had_been() -> None:
-    before = decode_state(*(base64.b64decode(STORED_2["monitoring"][p]) for p in ("hot", "cold")))
-    stream = [observation(120 + k, louder=1.0 if k > 20 else 0.0) for k in range(40)]
-    lifted, by_lifted = judge_all(detector(), stream, (), {KEY: before})
-    own, by_own = judge_all(detector(), stream, (), {KEY: grown(120)})
-    assert [repr(one) for one in by_lifted] == [repr(one) for one in by_own]
-    assert encode_hot(lifted[KEY]) == encode_hot(own[KEY])
-
-
 def test_a_damaged_cold_record_of_schema_1_is_refused() -> None:
     with pytest.raises(StateError, match="cold state is damaged"):
         decode_state(NEW_HOT, (1).to_bytes(4, "little") + b"\xff")
