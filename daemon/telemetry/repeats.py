@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 KNOWN_AT_MOST: Final = 1024
 """Distinct lines that are remembered; the one not seen for longest is forgotten first."""
 
-_TOLD_APART_BY: Final = ("event", "service", "reason", "alert", "transition", "sensors", "id")
+_TOLD_APART_BY: Final = (
+    "event", "service", "reason", "alert", "transition", "sensors", "id", "partition", "partitions"
+)  # fmt: skip
 _NUMBER: Final = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")
 
 

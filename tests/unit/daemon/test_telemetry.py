@@ -82,6 +82,14 @@ def test_events_of_other_sensors_are_told_apart(stream: io.StringIO) -> None:
     assert [line["sensors"] for line in lines(stream)] == [["pump-1/de"], ["pump-2/de"]]
 
 
+def test_events_of_other_partitions_are_told_apart(stream: io.StringIO) -> None:
+    log = structlog.get_logger("bearingwatch.x")
+    for number in (1, 0, 0):
+        log.error("records_lost_to_retention", partition=number, lost=149)
+        log.info("partitions_released", partitions=[number, 7])
+    assert [line.get("partition") for line in lines(stream)] == [1, None, 0, None]
+
+
 def test_lines_of_libraries_are_limited_too(stream: io.StringIO) -> None:
     for attempt in range(11):
         logging.getLogger("kafka.conn").warning("connect attempt %d failed", attempt)

@@ -87,3 +87,10 @@ def test_an_error_within_the_time_is_the_callers() -> None:
 
     with pytest.raises(ValueError, match="no"):
         kafka_clients.within(5.0, fail)
+
+
+def test_a_slow_step_of_the_client_is_not_told_as_a_defect() -> None:
+    network = kafka_clients._Network()
+    client = network(bootstrap_servers=["127.0.0.1:1"])
+    assert client._net.config["slow_task_threshold_secs"] == 0
+    network.close()
