@@ -17,6 +17,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.record.util import crc32c_c
 
 from daemon.errors import Fatal, StartError, Unavailable
+from daemon.timeouts import refused_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,13 +86,18 @@ def within(
 
 @contextmanager
 def translated(doing: str, settings: KafkaSettings) -> Iterator[None]:
-    """Turn the client's errors into ours: refused -> `StartError`, the rest -> `Unavailable`."""
+    """Turn the client's errors into ours: refused -> `StartError`, the rest -> `Unavailable`.
+
+    A timeout that is refused is a `SettingsError`.
+    """
     servers = ",".join(settings.bootstrap_servers)
     try:
         yield
     except _REFUSED as error:
         raise StartError(f"Kafka at {servers} refused {doing}: {error!r}") from error
     except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+        if timeout := refused_by(error, settings):
+            raise timeout from error
         raise Unavailable(f"Kafka at {servers} is away, {doing}: {error!r}") from error
 
 

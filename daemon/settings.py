@@ -152,13 +152,13 @@ class KafkaSettings(Section):
     max_poll_records: Int32 = 256
     """Records that one poll brings at most."""
     session_timeout_ms: Int32 = 45_000
-    """Silence after which the group gives our partitions away."""
+    """Silence after which the group gives our partitions away; brokers take 6 s to 30 min."""
     heartbeat_interval_ms: Int32 = 3_000
     """Time between two signs of life; at most a third of the session timeout."""
     max_poll_interval_ms: Int32 = 300_000
     """Longest time between two polls."""
-    transaction_timeout_ms: Int32 = 15_000
-    """Time after which the broker aborts a transaction left open by a dead process."""
+    transaction_timeout_ms: Annotated[int, Field(ge=1_000, le=2**31 - 1)] = 15_000
+    """The broker aborts a dead process's transaction after so long: 1 s to usually 15 min."""
     request_timeout_s: Patience = 30.0
     """Longest wait for one answer of a broker."""
     fetch_min_bytes: Int32 = 65_536
@@ -198,7 +198,10 @@ class KafkaSettings(Section):
     @model_validator(mode="after")
     def _heartbeats_fit(self) -> Self:
         if self.heartbeat_interval_ms * 3 > self.session_timeout_ms:
-            raise ValueError("heartbeat_interval_ms must be at most a third of session_timeout_ms")
+            raise ValueError(
+                "heartbeat_interval_ms must be at most a third of session_timeout_ms: got"
+                f" {self.heartbeat_interval_ms} and {self.session_timeout_ms}"
+            )
         return self
 
 

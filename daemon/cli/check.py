@@ -30,7 +30,9 @@ SHOWN: int = 20
 @click.command("check")
 @config_option
 @click.option(
-    "--connect", is_flag=True, help="Try Kafka and the series too, and how long they keep what."
+    "--connect",
+    is_flag=True,
+    help="Try Kafka and the series too, what timeouts they take and how long they keep what.",
 )
 @click.argument("recordings", nargs=-1, type=ANYTHING)
 @click.pass_context
@@ -196,7 +198,7 @@ def _described(recording: Recording, window: Window) -> str:
 
 def _connections(settings: Settings) -> list[Callable[[Settings], str]]:
     kafka = "kafka" in (settings.source.kind, settings.journal.kind)
-    return [_topics, _series] if kafka else [_series]
+    return [_topics, _timeouts, _series] if kafka else [_series]
 
 
 def _topics(settings: Settings) -> str:
@@ -207,6 +209,12 @@ def _topics(settings: Settings) -> str:
     if not show_findings(tuple(one for one in found if one.subject != unused)):
         raise StartError("topics are not as planned; see above")
     return f"topics at {','.join(settings.kafka.bootstrap_servers)}"
+
+
+def _timeouts(settings: Settings) -> str:
+    from daemon import broker_timeouts
+
+    return broker_timeouts.check(settings.kafka)
 
 
 def _series(settings: Settings) -> str:

@@ -26,6 +26,7 @@ from daemon.sources import Polled, Record
 from daemon.sources.kafka_answers import Answers
 from daemon.sources.kafka_heartbeats import pace_polls
 from daemon.sources.kafka_joins import keep_joins
+from daemon.timeouts import refused_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -170,7 +171,8 @@ class KafkaSource:
             _log.error("poll_failed", error=repr(error))
             time.sleep(timeout_s)
         except kafka_errors.KafkaError as error:
-            raise kafka_clients.impossible(error, "polling") from error
+            timeout = refused_by(error, self._settings)
+            raise timeout or kafka_clients.impossible(error, "polling") from error
         else:
             return fetched
         return {}

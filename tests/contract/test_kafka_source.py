@@ -47,6 +47,15 @@ def test_starting_without_a_broker_ends_in_time() -> None:
     assert time.monotonic() - began < 5.0
 
 
+def test_a_session_timeout_that_the_broker_refuses_is_a_bad_setting(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap, 1, session_timeout_ms=5_000)
+    refused = r"kafka\.session_timeout_ms: .* refuse 5000, allowed are 6000 to 1800000, unless"
+    with started(settings) as source, pytest.raises(SettingsError, match=refused):
+        poll_until(source, lambda seen: bool(assigned_in(seen)))
+
+
 def test_starts_that_fail_leave_no_threads_behind() -> None:
     settings = kafka_settings("127.0.0.1:1", request_timeout_s=0.5)
     before = threading.active_count()

@@ -6,8 +6,8 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from daemon import topics
-from daemon.errors import Unavailable
+from daemon import broker_timeouts, topics
+from daemon.errors import SettingsError, Unavailable
 from daemon.settings import KafkaSettings
 from tests.contract.kafka_bench import kafka_settings
 from tests.servers.kafka import KafkaServer
@@ -111,6 +111,18 @@ def alter(settings: KafkaSettings, key: str, value: str) -> None:
             break
         time.sleep(0.1)
     admin.close()
+
+
+def test_timeouts_are_compared_with_what_the_broker_takes(kafka_server: KafkaServer) -> None:
+    usual = kafka_settings(kafka_server.bootstrap)
+    assert "such as the brokers take" in broker_timeouts.check(usual)
+    odd = {"session_timeout_ms": 2_000_000, "transaction_timeout_ms": 1_000_000}
+    with pytest.raises(SettingsError) as caught:
+        broker_timeouts.check(kafka_settings(kafka_server.bootstrap, **odd))
+    session, transaction = str(caught.value).splitlines()
+    assert session.startswith("kafka.session_timeout_ms: the brokers at ")
+    assert "refuse 2000000, allowed are 6000 to 1800000 (group.min.session" in session
+    assert "refuse 1000000, allowed are 1 to 900000 (transaction.max.timeout.ms)" in transaction
 
 
 def test_a_broker_that_is_away_is_unavailable() -> None:

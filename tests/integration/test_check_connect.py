@@ -53,6 +53,7 @@ def test_a_bucket_that_keeps_points_for_ever_is_well(site: Site) -> None:
     status, said = check(site)
     assert status == 0, said
     assert f"ok: bucket {site.name} keeps points for ever" in said
+    assert "ok: timeouts are such as the brokers take" in said
     assert "warning" not in said
 
 

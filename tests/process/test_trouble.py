@@ -96,6 +96,17 @@ def test_what_is_missing_or_refused_ends_with_status_3_and_says_what_to_do(
     assert expected in said
 
 
+@pytest.mark.parametrize(
+    "timeout", [{"session_timeout_ms": 5_000}, {"transaction_timeout_ms": 1_000_000}], ids=str
+)
+def test_a_timeout_that_the_broker_refuses_ends_with_status_2_and_is_named(
+    site: Site, bundle: Path, timeout: dict[str, int]
+) -> None:
+    said = complaint(site.settings(bundle, {"kafka": timeout}), ExitStatus.BAD_SETTINGS)
+    ((name, value),) = timeout.items()
+    assert f"kafka.{name}: the brokers at {site.kafka.bootstrap} refuse {value}" in said
+
+
 def test_a_corrupt_bundle_ends_with_status_3_and_names_the_file(
     site: Site, bundle: Path, tmp_path: Path
 ) -> None:
