@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from pydantic_settings import PydanticBaseSettingsSource
 
 Built = TypeVar("Built", bound=BaseSettings)
+Part = TypeVar("Part", bound="_KafkaPart")
 PREFIX: Final = "BEARINGWATCH_"
+_UNNAMED: Final = "no settings file was named: give -c FILE"
 PATHS: Final = (
     "assets",
     "sqlite.path",
@@ -103,11 +105,16 @@ class _KafkaPart(_Layered):
     kafka: KafkaSettings = KafkaSettings()
 
 
-class JournalPart(_KafkaPart):
+class TopicsPart(_KafkaPart):
+    """What says which topics there are."""
+
+    journal: JournalSettings = JournalSettings()
+
+
+class JournalPart(TopicsPart):
     """What it takes to read what was committed; a reader need not know of stores and tokens."""
 
     assets: Path | None = None
-    journal: JournalSettings = JournalSettings()
     sqlite: SqliteSettings | None = None
 
     @model_validator(mode="after")
@@ -132,7 +139,7 @@ def load_settings(path: Path | None = None) -> Settings:
     except SettingsError as error:
         if path is not None:
             raise
-        raise SettingsError(f"{error}\nno settings file was named: give -c FILE") from error
+        raise SettingsError(f"{error}\n{_UNNAMED}") from error
 
 
 def load_journal_settings(path: Path | None = None) -> JournalPart:
@@ -142,19 +149,27 @@ def load_journal_settings(path: Path | None = None) -> JournalPart:
     return _build(told, folder=folder, origin=_origin(path, told), kind=JournalPart)
 
 
+def load_topics_settings(path: Path | None = None, *, changing: bool = False) -> TopicsPart:
+    """Read what `topics` needs; raises `SettingsError`.
+
+    A command that is `changing` something is refused brokers that nothing names.
+    """
+    if changing:
+        _refuse_unnamed_brokers(path)
+    return _part(path, TopicsPart)
+
+
 def load_kafka_settings(
     path: Path | None = None, *, servers: str | None = None, prefix: str | None = None
 ) -> KafkaSettings:
-    """Read what `topics` and `produce` need; a gateway need not know of stores and tokens.
+    """Read what it takes to send; a gateway need not know of stores and tokens.
 
-    `servers` and `prefix` are options of a command, and go before file and environment.
+    `servers` and `prefix` are options of a command, and go before file and environment. Raises
+    `SettingsError`, also for brokers that nothing names.
     """
-    told = _read(path) if path else {}
-    kept = {"kafka": told["kafka"]} if "kafka" in told else {}
-    try:
-        found = _KafkaPart(**kept).kafka
-    except (ValidationError, UnreadableVariable) as error:
-        raise SettingsError(explain(error, _KafkaPart, _origin(path, kept))) from error
+    if servers is None:
+        _refuse_unnamed_brokers(path)
+    found = _part(path, _KafkaPart).kafka
     options = {
         "--bootstrap-servers": ("bootstrap_servers", servers),
         "--prefix": ("prefix", prefix),
@@ -163,6 +178,23 @@ def load_kafka_settings(
         if value is not None:
             found = _overridden(found, name, value, option)
     return found
+
+
+def _part(path: Path | None, kind: type[Part]) -> Part:
+    """Read the tables that a part has, and look at no other."""
+    told = _read(path) if path else {}
+    kept = {name: table for name, table in told.items() if name in kind.model_fields}
+    try:
+        return kind(**kept)
+    except (ValidationError, UnreadableVariable) as error:
+        raise SettingsError(explain(error, kind, _origin(path, kept))) from error
+
+
+def _refuse_unnamed_brokers(path: Path | None) -> None:
+    """Let no command change what happens to be at the default's address."""
+    named = variables_of(os.environ, PREFIX).keys() & {("kafka",), ("kafka", "bootstrap_servers")}
+    if path is None and not named:
+        raise SettingsError(f"{_UNNAMED}, or name the brokers in {PREFIX}KAFKA__BOOTSTRAP_SERVERS")
 
 
 def source_kind(path: Path | None = None) -> str:

@@ -14,7 +14,7 @@ from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from daemon import kafka_clients
-from daemon.errors import StartError
+from daemon.errors import SettingsError, StartError
 from daemon.journal import EVIDENCE_KEPT_S
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from daemon.settings import KafkaSettings
 
+_TOPICS: Final = "kafka-topics.sh --bootstrap-server HOST:PORT"
+_DELETE: Final = f"{_TOPICS} --delete --topic"
 _MIB: Final = 1 << 20
 _DAY_MS: Final = 24 * 3600 * 1000
 
@@ -126,8 +128,13 @@ COMPACTED_RULES: Final = {
 }
 
 
-def plan(settings: KafkaSettings, partitions: int) -> tuple[TopicPlan, ...]:
-    """Return the topics for so many partitions; all have equally many."""
+def plan(
+    settings: KafkaSettings, partitions: int, *, evidence: bool = True
+) -> tuple[TopicPlan, ...]:
+    """Return the topics for so many partitions; all have equally many.
+
+    Without `evidence` (journal.evidence) there is no topic for it.
+    """
     table = (
         (
             settings.windows_topic,
@@ -139,31 +146,53 @@ def plan(settings: KafkaSettings, partitions: int) -> tuple[TopicPlan, ...]:
         (settings.state_topic, COMPACTED_RULES, "the latest state of each sensor"),
         (settings.dead_letters_topic, DEAD_LETTER_RULES, "records that could not be judged"),
     )
-    return tuple(TopicPlan(name, partitions, rules, holds) for name, rules, holds in table)
+    return tuple(
+        TopicPlan(name, partitions, rules, holds)
+        for name, rules, holds in table
+        if evidence or name != settings.evidence_topic
+    )
 
 
 def create(
-    settings: KafkaSettings, partitions: int | None = None, replication_factor: int = -1
+    settings: KafkaSettings,
+    partitions: int | None = None,
+    replication_factor: int = -1,
+    *,
+    evidence: bool = True,
 ) -> Created:
     """Make the topics that are missing and leave the others alone.
 
     Without `partitions` they get as many as the windows have, else `PARTITIONS`. A replication
-    factor of -1 is the cluster's default. Raises `StartError`, `Unavailable`.
+    factor of -1 is the cluster's default. Raises `StartError`, `Unavailable`, and `SettingsError`
+    where the windows have another number of partitions: nothing could run with what was made.
     """
     client = kafka_clients.admin(settings)
     try:
         with kafka_clients.translated("making topics", settings):
-            return _create(client, settings, partitions, replication_factor)
+            there = _partition_counts(client, settings, plan(settings, 1, evidence=evidence))
+            partitions = _as_many(settings, there.get(settings.windows_topic), partitions)
+            plans = plan(settings, partitions, evidence=evidence)
+            missing = [topic for topic in plans if topic.name not in there]
+            _make(client, settings, missing, replication_factor)
     finally:
         kafka_clients.close(client)
+    return Created(tuple(topic.name for topic in missing), there, partitions)
 
 
-def _create(
-    client: Any, settings: KafkaSettings, partitions: int | None, replication_factor: int
-) -> Created:
-    there = _partition_counts(client, settings, plan(settings, 1))
-    partitions = partitions or there.get(settings.windows_topic, PARTITIONS)
-    missing = [topic for topic in plan(settings, partitions) if topic.name not in there]
+def _as_many(settings: KafkaSettings, found: int | None, wanted: int | None) -> int:
+    """Return how many partitions topics get where the windows have `found`, None if missing."""
+    if found is None or wanted in {None, found}:
+        return found or wanted or PARTITIONS
+    raise SettingsError(
+        f"--partitions {wanted}: {settings.windows_topic} is there with {found}, and all topics"
+        f" need as many: leave --partitions out to follow it. To have {wanted}, use another prefix;"
+        f" or delete the topic with what it holds: {_DELETE} {settings.windows_topic}"
+    )
+
+
+def _make(
+    client: Any, settings: KafkaSettings, missing: Sequence[TopicPlan], replication_factor: int
+) -> None:
     wanted = {
         topic.name: {
             "num_partitions": topic.partitions,
@@ -174,7 +203,6 @@ def _create(
     }
     if wanted:
         _ask(settings, lambda: _send(client, wanted))
-    return Created(tuple(wanted), there, partitions)
 
 
 def _send(client: Any, wanted: Mapping[str, Any]) -> None:
@@ -186,7 +214,7 @@ def _send(client: Any, wanted: Mapping[str, Any]) -> None:
         raise StartError(f"the cluster refuses to make {', '.join(wanted)}: {error}") from error
 
 
-def check(settings: KafkaSettings) -> tuple[Finding, ...]:
+def check(settings: KafkaSettings, *, evidence: bool = True) -> tuple[Finding, ...]:
     """Compare the topics with the plan for as many partitions as the windows have.
 
     Raises `StartError`, `Unavailable`.
@@ -194,14 +222,14 @@ def check(settings: KafkaSettings) -> tuple[Finding, ...]:
     client = kafka_clients.admin(settings)
     try:
         with kafka_clients.translated("describing topics", settings):
-            return tuple(_check(client, settings))
+            return tuple(_check(client, settings, evidence))
     finally:
         kafka_clients.close(client)
 
 
-def _check(client: Any, settings: KafkaSettings) -> Iterator[Finding]:
-    counts = _partition_counts(client, settings, plan(settings, 1))
-    plans = plan(settings, counts.get(settings.windows_topic, 1))
+def _check(client: Any, settings: KafkaSettings, evidence: bool) -> Iterator[Finding]:
+    counts = _partition_counts(client, settings, plan(settings, 1, evidence=evidence))
+    plans = plan(settings, counts.get(settings.windows_topic, 1), evidence=evidence)
     found = _configurations(
         client, settings, [topic.name for topic in plans if topic.name in counts]
     )
@@ -244,8 +272,21 @@ def _wrong_count(topic: TopicPlan, count: int) -> Finding:
         Severity.ERROR,
         "the number of partitions",
         str(count),
-        str(topic.partitions),
-        "all topics need as many as the windows; see docs/topics.md before adding any",
+        f"{topic.partitions}, as many as the windows have",
+        cure_of_count(topic.name, count, topic.partitions),
+    )
+
+
+def cure_of_count(name: str, count: int, wanted: int) -> str:
+    """Return how a topic, not that of the windows, gets as many partitions as are wanted.
+
+    More do no harm there: records go to the number of their window's partition, not by their key.
+    """
+    if count < wanted:
+        return f"{_TOPICS} --alter --partitions {wanted} --topic {name}"
+    return (
+        "partitions cannot be taken away, so delete the topic with what it holds, then"
+        f" `bearingwatch topics create -c FILE`: {_DELETE} {name}"
     )
 
 

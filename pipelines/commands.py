@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 COMMAND_TYPE: Final = "application/vnd.bearingwatch.command+json"
 MAX_BYTES: Final = 4096
+LONGEST_WHY: Final = 300
 _DETAIL: Final = 120
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -47,7 +48,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sensor: str | None = None
     id: _Name
     who: _Name
-    why: Annotated[str, msgspec.Meta(max_length=300)] = ""
+    why: Annotated[str, msgspec.Meta(max_length=LONGEST_WHY)] = ""
     at: Annotated[datetime, msgspec.Meta(tz=True)]
 
     def covers(self, key: SensorKey) -> bool:

@@ -204,9 +204,7 @@ def _connections(settings: Settings) -> list[Callable[[Settings], str]]:
 def _topics(settings: Settings) -> str:
     from daemon import topics
 
-    unused = "" if settings.journal.evidence else settings.kafka.evidence_topic
-    found = topics.check(settings.kafka)
-    if not show_findings(tuple(one for one in found if one.subject != unused)):
+    if not show_findings(topics.check(settings.kafka, evidence=settings.journal.evidence)):
         raise StartError("topics are not as planned; see above")
     return f"topics at {','.join(settings.kafka.bootstrap_servers)}"
 

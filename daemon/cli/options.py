@@ -66,6 +66,28 @@ model_option = click.option(
 assets_option = click.option(
     "--assets", type=FILE, help="TOML file that says what is known of the machines."
 )
+
+
+def _one_line(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Refuse what would not be told in one line of a log or an alert, as a daemon does."""
+    from pipelines.commands import LONGEST_WHY
+
+    expected = f"expected one line of at most {LONGEST_WHY} characters that can be printed"
+    if len(value) > LONGEST_WHY:
+        raise click.BadParameter(f"got {len(value)} characters, {expected}")
+    odd = next((character for character in value if not character.isprintable()), None)
+    if odd is not None:
+        raise click.BadParameter(f"got {odd!a} at character {value.index(odd) + 1}, {expected}")
+    return value
+
+
+reason_option = click.option(
+    "--reason",
+    default="",
+    metavar="TEXT",
+    callback=_one_line,
+    help="Why, in one line of at most 300 characters; told in the log and in alerts.",
+)
 POSITIVE = Finite(min=0, min_open=True)
 MACHINES = click.IntRange(1, 10_000)
 """Machines of a simulated fleet."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 
 def quiet_logs() -> None:
-    """Let warnings and errors through."""
+    """Let our warnings and errors through; what Kafka's client tries, our own message says."""
     from daemon.settings import LogSettings
     from daemon.telemetry.logs import configure_logs
 
     configure_logs(LogSettings(format="console", level="warning"))
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)

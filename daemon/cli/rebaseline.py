@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from daemon.cli.options import config_option
+from daemon.cli.options import config_option, reason_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("rebaseline")
 @click.argument("name", metavar="ASSET[/SENSOR]")
 @config_option
-@click.option("--reason", default="", metavar="TEXT", help="Why; told in the log and in alerts.")
+@reason_option
 def command(name: str, config: Path | None, reason: str) -> None:
     """Let a sensor, or all of a machine, learn a new baseline.
 

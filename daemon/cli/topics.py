@@ -12,7 +12,7 @@ from daemon.errors import ExitStatus
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from daemon.settings import KafkaSettings
+    from daemon.settings_reading import TopicsPart
     from daemon.topics import Finding
 
 COUNT = click.IntRange(1, 100_000)
@@ -39,7 +39,8 @@ def plan(config: Path | None, partitions: int) -> None:
     """  # noqa: D301
     from daemon import topics
 
-    for topic in topics.plan(_kafka(config), partitions):
+    settings = _settings(config)
+    for topic in topics.plan(settings.kafka, partitions, evidence=settings.journal.evidence):
         click.echo(f"{topic.name}  ({topic.partitions} partitions: {topic.holds})")
         for key, value in topic.configuration().items():
             click.echo(f"    {key}={value}")
@@ -57,19 +58,33 @@ def plan(config: Path | None, partitions: int) -> None:
     type=click.IntRange(1, 32_767),
     help="Copies of each partition.  [default: the cluster's own]",
 )
-def create(config: Path | None, partitions: int | None, replication_factor: int | None) -> None:
+@click.pass_context
+def create(
+    ctx: click.Context,
+    config: Path | None,
+    partitions: int | None,
+    replication_factor: int | None,
+) -> None:
     """Create the topics that are missing; leave the others as they are, and say how they differ.
 
     \b
     bearingwatch topics create -c plant.toml --partitions 24 --replication-factor 3
+
+    Exit status: 0 all there, 2 the windows have another number of partitions than --partitions,
+    3 another topic that was there has another number than the windows.
     """  # noqa: D301
     from daemon import topics
 
-    created = topics.create(_kafka(config), partitions, replication_factor or -1)
+    settings = _settings(config, changing=True)
+    created = topics.create(
+        settings.kafka, partitions, replication_factor or -1, evidence=settings.journal.evidence
+    )
     for name in created.made:
         click.echo(f"created  {name}")
     for name, count in created.present.items():
         click.echo(was_there(name, count, created.partitions))
+    if set(created.present.values()) - {created.partitions}:
+        ctx.exit(int(ExitStatus.COULD_NOT_START))
 
 
 @command.command("check")
@@ -83,7 +98,8 @@ def check(ctx: click.Context, config: Path | None) -> None:
     """  # noqa: D301
     from daemon import topics
 
-    findings = topics.check(_kafka(config))
+    settings = _settings(config)
+    findings = topics.check(settings.kafka, evidence=settings.journal.evidence)
     if not show_findings(findings):
         ctx.exit(int(ExitStatus.COULD_NOT_START))
     if not findings:
@@ -94,10 +110,10 @@ def was_there(name: str, count: int, wanted: int) -> str:
     """Return what is said of a topic that `create` left alone."""
     if count == wanted:
         return f"was there  {name}"
-    return (
-        f"was there  {name}, with {count} partitions and not {wanted}: left as it is; "
-        "docs/topics.md says how to have more"
-    )
+    from daemon.topics import cure_of_count
+
+    cure = cure_of_count(name, count, wanted)
+    return f"was there  {name}, with {count} partitions and not {wanted} as the windows: {cure}"
 
 
 def show_findings(findings: tuple[Finding, ...]) -> bool:
@@ -110,8 +126,8 @@ def show_findings(findings: tuple[Finding, ...]) -> bool:
     return not any(finding.severity == "error" for finding in findings)
 
 
-def _kafka(config: Path | None) -> KafkaSettings:
-    """Return the Kafka part; nothing else of the file is needed here, and so not checked."""
-    from daemon.settings_reading import load_kafka_settings
+def _settings(config: Path | None, *, changing: bool = False) -> TopicsPart:
+    """Return what says which topics there are; nothing else is needed here, and so not checked."""
+    from daemon.settings_reading import load_topics_settings
 
-    return load_kafka_settings(config)
+    return load_topics_settings(config, changing=changing)

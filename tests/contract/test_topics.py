@@ -26,6 +26,14 @@ def found(settings: KafkaSettings) -> set[tuple[str, str, topics.Severity]]:
     }
 
 
+def make_windows(settings: KafkaSettings, partitions: int) -> None:
+    """Make the topic of windows alone, as a broker does for the first who sends."""
+    wanted = {settings.windows_topic: {"num_partitions": partitions, "replication_factor": 1}}
+    admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
+    admin.create_topics(wanted, wait_for_metadata=True)
+    admin.close()
+
+
 def test_topics_that_were_made_are_as_planned(kafka_server: KafkaServer) -> None:
     settings = kafka_settings(kafka_server.bootstrap)
     made = topics.create(settings, 3).made
@@ -36,20 +44,34 @@ def test_topics_that_were_made_are_as_planned(kafka_server: KafkaServer) -> None
 def test_making_topics_again_leaves_them_alone(kafka_server: KafkaServer) -> None:
     settings = kafka_settings(kafka_server.bootstrap)
     topics.create(settings, 2)
-    again = topics.create(settings, 5)
+    again = topics.create(settings, 2)
     assert again.made == ()
     assert len(again.present) == 5
     assert topics.check(settings) == ()
+
+
+def test_nothing_is_made_that_would_not_go_with_the_windows(kafka_server: KafkaServer) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    make_windows(settings, 1)
+    with pytest.raises(SettingsError, match=r"--partitions 5: .*\.windows is there with 1,"):
+        topics.create(settings, 5)
+    assert len([one for one in topics.check(settings) if one.found == "missing"]) == 4
+
+
+def test_without_evidence_its_topic_is_neither_made_nor_missed(kafka_server: KafkaServer) -> None:
+    settings = kafka_settings(kafka_server.bootstrap)
+    made = topics.create(settings, 1, evidence=False).made
+    assert len(made) == 4
+    assert settings.evidence_topic not in made
+    assert topics.check(settings, evidence=False) == ()
+    assert [one.subject for one in topics.check(settings)] == [settings.evidence_topic]
 
 
 def test_what_is_missing_gets_as_many_partitions_as_the_windows_have(
     kafka_server: KafkaServer,
 ) -> None:
     settings = kafka_settings(kafka_server.bootstrap)
-    with_partitions = {settings.windows_topic: {"num_partitions": 3, "replication_factor": 1}}
-    admin = KafkaAdminClient(bootstrap_servers=kafka_server.bootstrap)
-    admin.create_topics(with_partitions, wait_for_metadata=True)
-    admin.close()
+    make_windows(settings, 3)
     created = topics.create(settings)
     assert (len(created.made), created.partitions) == (4, 3)
     counts = topics.create(settings, 3).present

@@ -30,7 +30,7 @@ from daemon.settings import KafkaSettings
 from models.fleet_training import Read
 from models.judgement import Status
 from models.recipe import Recipe
-from pipelines.commands import Kind
+from pipelines.commands import LONGEST_WHY, Kind
 from pipelines.features import FeatureSettings, TooSlow, check
 from pipelines.simulator import check_run
 from pipelines.wire import DEFAULT_LIMITS
@@ -428,7 +428,18 @@ def test_produce_takes_any_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("daemon.cli.sending._check_topic", none_there)
     path = noise(tmp_path / "pump.wav", 5120, 2)
-    done = bearingwatch("produce", path, "--unit", "g", "--scale", 1, "--limit", 10**30)
+    done = bearingwatch(
+        "produce",
+        path,
+        "--unit",
+        "g",
+        "--scale",
+        1,
+        "--limit",
+        10**30,
+        "--bootstrap-servers",
+        "a:1",
+    )
     assert done.exit_code == ExitStatus.COULD_NOT_START, done.output
     assert "no topic bearingwatch.windows" in done.stderr
 
@@ -684,7 +695,43 @@ def test_a_number_that_no_request_to_kafka_can_hold_is_refused(option: str) -> N
 
 def test_a_topic_with_another_number_of_partitions_is_told() -> None:
     assert was_there("p.windows", 12, 12) == "was there  p.windows"
-    assert "with 12 partitions and not 24" in was_there("p.windows", 12, 24)
+    fewer, more = was_there("p.state", 1, 24), was_there("p.state", 48, 24)
+    assert "with 1 partitions and not 24" in fewer
+    assert fewer.endswith("--alter --partitions 24 --topic p.state")
+    assert "cannot be taken away" in more
+    assert more.endswith("--delete --topic p.state")
+
+
+def test_the_topic_of_evidence_is_not_planned_where_evidence_is_off(tmp_path: Path) -> None:
+    path = tmp_path / "plant.toml"
+    path.write_text("[journal]\nevidence = false\n")
+    done = bearingwatch("topics", "plan", "-c", path)
+    assert done.output.count("12 partitions") == 4
+    assert "evidence" not in done.output
+
+
+UNNAMED: list[tuple[str | int, ...]] = [
+    ("topics", "create"), ("rebaseline", "pump"), ("forget", "pump"), ("produce", "--simulate", 1)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", UNNAMED, ids=str)
+def test_what_changes_something_wants_to_be_told_where(call: tuple[str | int, ...]) -> None:
+    done = bearingwatch(*call)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "no settings file was named: give -c FILE, or name the brokers in" in done.stderr
+
+
+@pytest.mark.parametrize("call", UNNAMED, ids=str)
+def test_that_no_broker_answers_is_told_in_one_line(
+    call: tuple[str | int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("BEARINGWATCH_KAFKA__REQUEST_TIMEOUT_S", "0.5")
+    done = bearingwatch(*call)
+    assert done.exit_code == ExitStatus.COULD_NOT_START
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("windows conf")]
+    assert line.startswith("bearingwatch: Kafka at 127.0.0.1:1 is away")
 
 
 def test_run_without_settings_says_how_to_give_some() -> None:
@@ -844,6 +891,23 @@ def test_a_command_for_what_is_no_name_is_refused_before_anything_is_asked(verb:
     assert done.exit_code == ExitStatus.BAD_SETTINGS
     assert "sensor ''" in done.output
     assert "expected ASSET or ASSET/SENSOR" in done.output
+
+
+@pytest.mark.parametrize("verb", ["rebaseline", "forget"])
+@pytest.mark.parametrize(
+    ("reason", "got"),
+    [("x" * 301, "got 301 characters"), ("new\tbearing", "got '\\t' at character 4")],
+)
+def test_a_reason_that_cannot_be_told_is_named(verb: str, reason: str, got: str) -> None:
+    done = bearingwatch(verb, "pump", "--reason", reason)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    told = " ".join(done.stderr.replace("\u2502", " ").split())
+    assert f"'--reason': {got}, expected one line of at most {LONGEST_WHY} characters" in told
+
+
+@pytest.mark.parametrize("verb", ["rebaseline", "forget"])
+def test_help_says_how_long_a_reason_may_be(verb: str) -> None:
+    assert f"at most {LONGEST_WHY} characters" in " ".join(bearingwatch(verb, "-h").output.split())
 
 
 @pytest.mark.parametrize("verb", ["rebaseline", "forget"])
