@@ -311,7 +311,7 @@ class Judge:
         level = batch.scores.level[current.positions][chosen]
         severe = self._severe(rows, level, seen)
         over = self._over(current, chosen, seen, severe, reading)
-        over = replace(over, limit=over.limit | (seen & self._loud(level)))
+        over = self._with_level(over, level)
         change[chosen] = zones.step(
             rows, current.start_ns[chosen], over, self._settings.confirmation
         )
@@ -371,6 +371,12 @@ class Judge:
             calm=seen & (highest < chart.release) & ~warning,
             seen=seen,
         )
+
+    def _with_level(self, over: Exceedances, level: Floats) -> Exceedances:
+        """Let a level that no machine runs in to be a limit, with the release of the charts."""
+        release = self._settings.charts.release * self._settings.severity.level_ratio
+        loud, high = self._loud(level), level >= np.log10(release)
+        return replace(over, limit=over.limit | (over.seen & loud), calm=over.calm & ~high)
 
     def _over_declared(self, current: Round, chosen: Bools) -> Bools:
         """Say which of the chosen windows are over a declared limit: no standing machine is."""

@@ -428,6 +428,23 @@ def test_a_level_that_creeps_up_in_all_bands_alike_is_a_warning_before_it_is_an_
     assert told[:2] == [Transition.RAISED, Transition.ESCALATED]
 
 
+def levelled(index: int, level: float) -> Observation:
+    """Return a window of healthy bands at so many times the usual RMS: charts see nothing."""
+    one = observation(index)
+    return replace(one, rms=one.rms * np.float32(level))
+
+
+def test_a_warning_by_the_level_alone_stays_until_the_level_is_well_below_its_limit() -> None:
+    judging, states = commissioned()
+    over, near, below = 6.0, 4.6, 3.5
+    states, _ = judge_all(judging, [levelled(60 + k, near) for k in range(200)], states=states)
+    levels = [over, near, over, over, *[near] * 30, *[below] * 25]
+    stream = [levelled(260 + k, level) for k, level in enumerate(levels)]
+    _, judged = judge_all(judging, stream, states=states)
+    told = [(k, event.transition) for k, one in enumerate(judged) for event in one.events]
+    assert told == [(3, Transition.RAISED), (53, Transition.CLEARED)]
+
+
 def test_departures_are_sixteen_an_axis() -> None:
     judging = detector(QUICK)
     stream = [observation(k, axes=("x", "y")) for k in range(40)]
