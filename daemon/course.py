@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models import commanding
+from models.state import moved_up_to
 from pipelines.commands import Kind
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from models.commanding import Lapse
     from models.judgement import Judgement
     from models.state import SensorState
-    from pipelines.commands import Command
     from pipelines.window import SensorKey
 
 
@@ -60,24 +60,41 @@ class Course:
     ) -> None:
         """Go on behind windows that were judged from `states`."""
         states, judgements = judged
+        moved: dict[SensorKey, int] = {}
+        for record, judgement in zip(records, judgements, strict=True):
+            key = judgement.observation.key
+            self.homes[key] = record.partition
+            self.alerts += [(record.partition, event) for event in judgement.events]
+            if judgement.index >= 0:  # neither late nor a duplicate
+                moved[key] = record.offset + 1
+        states = {
+            key: moved_up_to(state, moved[key]) if key in moved else state
+            for key, state in states.items()
+        }
         self.changed.update(states)
         if self.effects:
             self.states = {**self.states, **states}
-        for record, judgement in zip(records, judgements, strict=True):
-            self.homes[judgement.observation.key] = record.partition
-            self.alerts += [(record.partition, event) for event in judgement.events]
         self.judgements += judgements
 
     def follow(self, order: Order) -> None:
-        """Go on behind a command: it changes the states that live in its partition."""
+        """Go on behind a command: it changes the states that live in its partition.
+
+        Those that are from behind it already have followed it: the log is read once more.
+        """
         states = {**self.states, **self.changed}
         partition, command = order.record.partition, order.command
-        keys = [key for key in states if command.covers(key) and self._home(key) == partition]
+        keys = [
+            key
+            for key, state in states.items()
+            if command.covers(key)
+            and self._home(key) == partition
+            and state.next_offset <= order.record.offset
+        ]
         outcome = commanding.follow(command, states, keys)
         self.alerts += [(partition, event) for event in outcome.events]
         touched = [*outcome.states]
         if command.command is Kind.FORGET:
-            touched += self._waiting_in(partition, command)
+            touched += self._waiting_in(order)
         for key in touched:
             if (state := outcome.states.get(key)) is not None:
                 states[key] = self.changed[key] = state
@@ -90,13 +107,15 @@ class Course:
     def _home(self, key: SensorKey) -> int | None:
         return self.homes.get(key, self._followed_by.get(key, self._held.home_of(key)))
 
-    def _waiting_in(self, partition: int, command: Command) -> list[SensorKey]:
-        """Return sensors of `command` that are judged elsewhere and have a state here as well."""
+    def _waiting_in(self, order: Order) -> list[SensorKey]:
+        """Return sensors of a command that are judged elsewhere and have a state here as well."""
+        partition, command = order.record.partition, order.command
         return [
             key
             for key, waiting in sorted(self._held.shadowed.items())
             if command.covers(key)
             and partition in waiting
+            and waiting[partition].next_offset <= order.record.offset
             and (partition, key) not in self.forgotten
             and self._home(key) != partition
         ]

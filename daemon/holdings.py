@@ -55,10 +55,16 @@ class Holdings:
         """Return the partition that a sensor's state lives in."""
         return self.homes.get(key)
 
-    def homes_of(self, key: SensorKey) -> list[int]:
-        """Return every partition that a sensor has a state in, the one that judges it first."""
+    def homes_of(self, key: SensorKey) -> dict[int, int]:
+        """Return every partition that a sensor has a state in, the one that judges it first.
+
+        With each goes the offset behind the last record that moved the state there.
+        """
         home = self.homes.get(key)
-        return [] if home is None else [home, *sorted(self.shadowed.get(key, ()))]
+        if home is None:
+            return {}
+        found = {home: self.states[key], **dict(sorted(self.shadowed.get(key, {}).items()))}
+        return {partition: state.next_offset for partition, state in found.items()}
 
     def homes_in(self, partitions: Set[int]) -> dict[SensorKey, int]:
         """Return the sensors of some partitions, each with its partition."""

@@ -21,7 +21,7 @@ from pipelines.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from daemon.sources import Record
     from pipelines.window import SensorKey
@@ -73,12 +73,12 @@ def sort_records(
     *,
     limits: Limits,
     check: Callable[[Window], None],
-    homes_of: Callable[[SensorKey], Sequence[int]],
+    homes_of: Callable[[SensorKey], Mapping[int, int]],
 ) -> Sorted:
     """Decode `records` into windows that features can be had from, and commands between them.
 
     `check` raises `Unfit` for others; `homes_of` says in which partitions a sensor has a state, the
-    one that judges it first.
+    one that judges it first, and behind which offset each of them is.
     A function of its arguments, so that what was not committed is sorted the same again.
     """
     result = Sorted()
@@ -100,7 +100,7 @@ def sort_records(
 def _take_command(record: Record, result: Sorted, homes: _Homes) -> None:
     value = record.value
     command = decode_command(None if isinstance(value, Window) else value, record.key)
-    homes.follow(command, record.partition)
+    homes.follow(command, record)
     result.orders.append(Order(command, record, len(result.windows)))
 
 
@@ -155,20 +155,25 @@ def _check_fit(window: Window, check: Callable[[Window], None]) -> None:
 class _Homes:
     """In which partition each sensor's state lives, at one place of the batch after another."""
 
-    def __init__(self, before: Callable[[SensorKey], Sequence[int]]) -> None:
+    def __init__(self, before: Callable[[SensorKey], Mapping[int, int]]) -> None:
         self._before = before
         self._met: dict[SensorKey, int] = {}
-        self._forgot: list[tuple[int, Command]] = []
+        self._forgot: list[tuple[Command, Record]] = []
 
-    def follow(self, command: Command, partition: int) -> None:
+    def follow(self, command: Command, record: Record) -> None:
         """Let sensors that a command makes forgotten be new again."""
         if command.command is Kind.FORGET:
-            self._forgot.append((partition, command))
+            self._forgot.append((command, record))
             self._met = {
                 key: home
                 for key, home in self._met.items()
-                if home != partition or not command.covers(key)
+                if home != record.partition or not self._forgets(command, record, key)
             }
+
+    def _forgets(self, command: Command, record: Record, key: SensorKey) -> bool:
+        """Say whether a command is for a sensor, and not one that its state is from behind of."""
+        moved = self._before(key).get(record.partition, 0)
+        return command.covers(key) and moved <= record.offset
 
     def check(self, window: Window, record: Record) -> None:
         """Refuse a sensor's window in a second partition: there must never be a second state."""
@@ -181,7 +186,11 @@ class _Homes:
             )
 
     def _home(self, key: SensorKey, otherwise: int) -> int:
-        gone = {partition for partition, command in self._forgot if command.covers(key)}
+        gone = {
+            record.partition
+            for command, record in self._forgot
+            if self._forgets(command, record, key)
+        }
         return next((home for home in self._before(key) if home not in gone), otherwise)
 
 

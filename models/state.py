@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Migration = Callable[[bytes], bytes]
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 
 HOT: Final = np.dtype(
     [
@@ -77,6 +77,10 @@ HOT: Final = np.dtype(
         ("last_deviation", "<f8"),
         ("correlation", "<f8"),
         ("correlation_count", "<f8"),
+        # behind the record of the last window that moved this state: see `moved_up_to`
+        ("next_offset", "<i8"),
+        # windows in a row without a baseline in which the tachometer alone says that it stands
+        ("stood", "<u4"),
     ]
 )
 """Layout of the hot record, little-endian."""
@@ -112,9 +116,19 @@ def _hot_of_3(record: bytes) -> bytes:
     return (3).to_bytes(4, "little") + record[4:] + record[last_ns : last_ns + 8] + bytes(3 * 8)
 
 
+def _hot_of_4(record: bytes) -> bytes:
+    """Lift a hot record of schema 3, which knew neither offsets nor a count of standing windows."""
+    return (4).to_bytes(4, "little") + record[4:] + bytes(8 + 4)
+
+
 def _cold_of_3(record: bytes) -> bytes:
     """Lift a cold record of schema 2, which is as it was."""
     return (3).to_bytes(4, "little") + record[4:]
+
+
+def _cold_of_4(record: bytes) -> bytes:
+    """Lift a cold record of schema 3, which is as it was."""
+    return (4).to_bytes(4, "little") + record[4:]
 
 
 def _cold_of_2(record: bytes) -> bytes:
@@ -130,8 +144,8 @@ def _unpacked(record: bytes) -> list[Any]:
         raise StateError(f"cold state is damaged: {error}") from error
 
 
-HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _hot_of_2, 2: _hot_of_3}
-COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _cold_of_2, 2: _cold_of_3}
+HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _hot_of_2, 2: _hot_of_3, 3: _hot_of_4}
+COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _cold_of_2, 2: _cold_of_3, 3: _cold_of_4}
 """From schema version to the function that lifts a record's bytes to the next one.
 
 The two records have versions of their own: after an upgrade a cold record stays as it was written
@@ -191,6 +205,11 @@ class SensorState:
     def commissioned(self) -> bool:
         """Whether a baseline is in force."""
         return bool(self.row["flags"] & COMMISSIONED)
+
+    @property
+    def next_offset(self) -> int:
+        """Offset after the record of the last window that moved the state; 0 where none told it."""
+        return int(self.row["next_offset"])
 
     @property
     def features(self) -> str:
@@ -253,6 +272,20 @@ def with_row(state: SensorState, **fields: Any) -> SensorState:
     for name, value in fields.items():
         row[name] = value
     return replace(state, hot=row.tobytes())
+
+
+def moved_up_to(state: SensorState, next_offset: int) -> SensorState:
+    """Return `state` with the offset behind the record that moved it last.
+
+    So a command that is read a second time is known for one that the sensor has gone on from.
+    Spliced, since this is done for every sensor of a batch.
+    """
+    hot = state.hot
+    found = next_offset.to_bytes(8, "little")
+    return replace(state, hot=hot[:_OFFSET_AT] + found + hot[_OFFSET_AT + 8 :])
+
+
+_OFFSET_AT: Final = int(HOT.fields["next_offset"][1])  # type: ignore[index]
 
 
 def _lifted(record: bytes, which: str, migrations: Mapping[int, Migration]) -> bytes:

@@ -24,6 +24,7 @@ from models.state import (
     decode_state,
     encode_cold,
     encode_hot,
+    moved_up_to,
     with_row,
 )
 from pipelines.features import FeatureSettings
@@ -114,12 +115,20 @@ def test_an_older_schema_is_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 STATES = Path(__file__).parent / "states"
 STORED = {
-    schema: json.loads((STATES / f"schema-{schema}.json").read_text("utf-8")) for schema in (1, 2)
+    schema: json.loads((STATES / f"schema-{schema}.json").read_text("utf-8"))
+    for schema in (1, 2, 3)
 }
 """Records as the last version of each schema wrote them, in base64."""
 
-ADDED = {1: 32, 2: 0}
-"""Bytes of the chart of the high bands, which came with schema 2."""
+HIGH, OFFSET = 32, 12
+"""Bytes of the chart of the high bands, which came with schema 2, and of what came with 4."""
+
+
+def added(schema: int, state: SensorState) -> bytes:
+    """Return what the hot record of a lifted state has behind that of its own schema."""
+    last_ns = int(state.row["last_ns"]).to_bytes(8, "little")
+    ran = {1: bytes(HIGH) + last_ns + bytes(24), 2: last_ns + bytes(24), 3: b""}
+    return ran[schema] + bytes(OFFSET)
 
 
 def stored(name: str, schema: int = 1) -> tuple[bytes, bytes]:
@@ -135,9 +144,8 @@ def test_states_of_older_schemas_are_lifted_and_stored_as_the_present_one(
 ) -> None:
     hot, cold = stored(name, schema)
     state = decode_state(hot, cold)
-    last_ns = int(state.row["last_ns"]).to_bytes(8, "little")
-    added = bytes(ADDED[schema]) + last_ns + bytes(24)
-    assert encode_hot(state) == SCHEMA.to_bytes(4, "little") + hot[4:] + added
+    expected = SCHEMA.to_bytes(4, "little") + hot[4:] + added(schema, state)
+    assert encode_hot(state) == expected
     assert encode_cold(state)[:4] == SCHEMA.to_bytes(4, "little")
     again = decode_state(encode_hot(state), encode_cold(state))
     assert encode_cold(again) == encode_cold(state)
@@ -145,18 +153,19 @@ def test_states_of_older_schemas_are_lifted_and_stored_as_the_present_one(
         assert (state.cold.examples, state.cold.charted, state.cold.successor) == (None, (), None)
 
 
+CORRELATION = ("correlation", "correlation_count", "last_deviation")
 UNKNOWN = {
-    1: dict.fromkeys(("high_count", "high_mean", "high_variance", "high_bits"), 0),
-    2: {},
+    1: dict.fromkeys(("high_count", "high_mean", "high_variance", "high_bits", *CORRELATION), 0),
+    2: dict.fromkeys(CORRELATION, 0),
+    3: {},
 }
-"""What a sensor of a schema has not learnt, beside its correlation."""
+"""What a sensor of a schema has not learnt."""
 
 
 @pytest.mark.parametrize("schema", STORED)
 def test_a_sensor_of_an_older_schema_goes_on_but_for_what_it_did_not_have(schema: int) -> None:
     before = decode_state(*stored("monitoring", schema))
-    correlation = dict.fromkeys(("correlation", "correlation_count", "last_deviation"), 0)
-    known = with_row(grown(120), **UNKNOWN[schema], **correlation)
+    known = with_row(grown(120), **UNKNOWN[schema])
     assert before.cold.baseline_id == known.cold.baseline_id
     stream = [observation(120 + k, louder=1.0 if k > 20 else 0.0) for k in range(40)]
     _, by_lifted = judge_all(detector(), stream, (), {KEY: before})
@@ -207,6 +216,13 @@ def test_a_newer_cold_record_is_refused() -> None:
     cold = (SCHEMA + 1).to_bytes(4, "little") + b"another layout"
     with pytest.raises(StateError, match="newer bearingwatch wrote it"):
         decode_state(NEW_HOT, cold)
+
+
+def test_a_state_knows_up_to_where_it_was_moved_and_is_else_as_it_was() -> None:
+    before = grown(120)
+    after = moved_up_to(before, 2**40)
+    assert after.next_offset == 2**40
+    assert after == with_row(before, next_offset=2**40)
 
 
 def test_fields_can_be_replaced_in_a_copy() -> None:
