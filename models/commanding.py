@@ -82,13 +82,14 @@ def rebaseline(state: SensorState) -> SensorState:
 
 _NOTHING_OPEN = {
     **dict.fromkeys((*zones.CHARTS, "severe_bits", "quiet_bits"), 0),
-    **dict.fromkeys(("zone", "first_ns", "calm", "mild", "held", "odd"), 0),
+    **dict.fromkeys(("zone", "first_ns", "calm", "mild", "held", "odd", "rpm", "stood"), 0),
     **dict.fromkeys(("alert_first_ns", "alert_confirmed_ns", "alert_size"), 0),
     "alert": b"",
     "level_count": 0,
     "level_mean": 0.0,
 }
-"""Fields of the hot record that a zone, an alert or the level over the old baseline are in."""
+"""Fields of the hot record that a zone, an alert, the gates or the level over the old baseline
+are in."""
 
 
 def _closing(command: Command, key: SensorKey, state: SensorState, link: str) -> AlertEvent:

@@ -69,6 +69,18 @@ def learn(cold: Cold, observation: Observation) -> Cold:
     return replace(cold, summary=summary.add(observation), gathered=gathered.add(observation))
 
 
+def level(cold: Cold, observation: Observation) -> float:
+    """Return log10 of a window's RMS over what was learnt so far, else over the old baseline.
+
+    The loudest axis counts; NaN where there is nothing that it can be compared with.
+    """
+    known = cold.summary or cold.old_baseline
+    if known is None or (known.axes, known.unit) != (observation.axes, observation.unit):
+        return float("nan")
+    rms = np.maximum(observation.rms, np.finfo(np.float32).tiny)
+    return float((np.log10(rms) - known.power / 2).max())
+
+
 def progress(cold: Cold, policy: CommissioningPolicy) -> Progress:
     """Say whether the summary makes a baseline: enough windows, enough time, and calm.
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from models.state import COMMISSIONED
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,18 +29,26 @@ SPEED_MEMORY: Final = 0.05
 """Weight of a window's speed in the sensor's usual speed."""
 
 
-def standing(rows: Rows, level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:
-    """Return which machines stand; `level` is log10 of RMS over baseline (NaN before there is one).
+def standing(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:
+    """Return which machines stand; counts in place for how long a tachometer alone says so.
 
-    `rpm` is NaN where nothing measures it; its sign is a direction. Where there is a baseline,
-    energy has the last word: a broken tachometer reads 0 on a running machine and must not switch
-    its sensors off. Where there is none, a tachometer that has never seen the shaft turn is
-    believed for `standing_windows`: the sensor must not stay uncommissioned for it.
+    `level` is log10 of RMS over the baseline's, or before there is one over what was learnt so far,
+    else over the baseline before; NaN where there is nothing to compare with. `rpm` is NaN where
+    nothing measures it; its sign is a direction.
+
+    Where there is a baseline, energy has the last word: a broken tachometer reads 0 on a running
+    machine and must not switch its sensors off. Where there is none, a machine stands whose
+    tachometer reads 0 and whose energy says so as well. The tachometer alone is believed for
+    `standing_windows` in a row: the sensor must not stay uncommissioned for it.
     """
     silent = level < np.log10(policy.stop_ratio)
-    believed = (rows["rpm"] >= TURNING_RPM) | (rows["index"] <= policy.standing_windows)
-    stopped: Bools = silent | (np.isnan(level) & (np.abs(rpm) < TURNING_RPM) & believed)
-    return stopped
+    judged = ((rows["flags"] & COMMISSIONED) != 0) & ~np.isnan(level)
+    still = (np.abs(rpm) < TURNING_RPM) & ~judged
+    counted = np.where(still, rows["stood"] + 1, 0)
+    rows["stood"] = np.where(live, counted, rows["stood"])
+    believed = still & (rows["stood"] <= policy.standing_windows)
+    stopped: Bools = (silent & (judged | still)) | believed
+    return live & stopped
 
 
 def hold(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:

@@ -240,7 +240,8 @@ class Judge:
         level = np.where(commissioned, batch.scores.level[current.positions], np.nan)
         faulty = active & current.faulty
         live = active & ~faulty & ~current.odd
-        stopped = live & gates.standing(current.rows, level, current.rpm, self._settings.gates)
+        heard = np.where(commissioned, level, self._levels_before(current, live & ~commissioned))
+        stopped = gates.standing(current.rows, live, heard, current.rpm, self._settings.gates)
         stopped &= ~self._over_declared(current, stopped)
         live &= ~stopped
         held = gates.hold(current.rows, live, level, current.rpm, self._settings.gates)
@@ -253,6 +254,13 @@ class Judge:
             charted=live & ~held & commissioned & scored,
             learning=live & ~commissioned,
         )
+
+    def _levels_before(self, current: Round, chosen: Bools) -> Floats:
+        """Return the level of what is not commissioned yet, where a tachometer reads no turn."""
+        level = np.full(len(current.positions), np.nan)
+        for k in np.flatnonzero(chosen & (np.abs(current.rpm) < gates.TURNING_RPM)).tolist():
+            level[k] = commissioning.level(current.colds[k], current.observations[k])
+        return level
 
     def _note_conditions(self, current: Round, faulty: Bools, stopped: Bools) -> None:
         """Keep the flags of fault and stop, and note where one began or ended."""

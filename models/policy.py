@@ -164,7 +164,7 @@ class GatePolicy:
     hold_level: float = 2.0
     """RMS ratio from which a held window is judged all the same."""
     standing_windows: int = 200
-    """So many windows a tachometer that never read a turn is believed without a baseline."""
+    """So many windows in a row a tachometer that reads no turn is believed by itself."""
     odd_windows: int = 5
     """So many windows in a row with other axes, unit or rate are a change; fewer are strays."""
 

@@ -136,6 +136,11 @@ class Baseline:
         return np.power(np.float32(10.0), self.centre[:, POWER] / 2)
 
     @property
+    def power(self) -> Floats:
+        """Usual power of each axis, (axes,), in decades of the signal's unit squared."""
+        return self.centre[:, POWER]
+
+    @property
     def kurtosis(self) -> Floats:
         """Usual Pearson kurtosis of each axis, (axes,)."""
         return np.power(np.float32(10.0), self.centre[:, KURTOSIS])
@@ -215,6 +220,12 @@ class BaselineSummary:
     def span_ns(self) -> int:
         """Time from the first window's start to the last one's."""
         return self.last_ns - self.first_ns
+
+    @property
+    def power(self) -> Floats:
+        """Usual power of each axis so far, (axes,), as `Baseline.power`."""
+        power = _midmean(self._table()[..., POWER]) + self.reference[:, POWER]
+        return power.astype(np.float32)
 
     def add(self, observation: Observation) -> BaselineSummary:
         """Return this summary with one more window in it; raise `Unlike` if it cannot be."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import pytest
 
 from models.alerts import Transition, Zone
-from models.commanding import follow
+from models.commanding import follow, rebaseline
 from models.detector import Status, Verdict
 from models.policy import Limits
-from models.state import SensorState
+from models.state import SensorState, with_row
 from pipelines.commands import Kind
+from pipelines.features import Observation
 from pipelines.window import SensorKey
 from tests.plant.commands import command
 from tests.unit.models.fleet import KEY, detector, judge_all, observation
 from tests.unit.models.test_detector import NEIGHBOUR, QUICK, commissioned, stored
 
 BOTH = (NEIGHBOUR, KEY)
+BOUND = QUICK.gates.standing_windows
 
 
 def alarmed() -> dict[SensorKey, SensorState]:
@@ -109,3 +111,64 @@ def test_a_sensor_that_was_never_commissioned_goes_on_being_so() -> None:
     known = follow(command(Kind.REBASELINE), states, [KEY]).states
     _, judged = judge_all(judging, [observation(10)], states={KEY: known[KEY]})  # type: ignore[dict-item]
     assert judged[0].status is Status.COMMISSIONING
+
+
+TURNING, LOUD, SILENT = 1500.0, 0.0, -1.5
+
+
+def stream(count: int, start: int, *, rpm: float, louder: float = LOUD) -> list[Observation]:
+    return [observation(k, rpm=rpm, louder=louder) for k in range(start, start + count)]
+
+
+def rebaselined() -> dict[SensorKey, SensorState]:
+    """Return a sensor whose machine ran at a known speed, right behind the command."""
+    states, _ = judge_all(detector(QUICK), stream(60, 0, rpm=TURNING))
+    (state,) = follow(command(Kind.REBASELINE), states, [KEY]).states.values()
+    assert state is not None
+    return {KEY: state}
+
+
+def test_a_tachometer_that_dies_keeps_no_running_machine_unjudged_after_a_command() -> None:
+    dead = stream(BOUND + 40, 60, rpm=0.0)
+    states, judged = judge_all(detector(QUICK), dead, states=rebaselined())
+    assert [one.verdict for one in judged[:BOUND]] == [Verdict.STOPPED] * BOUND
+    assert judged[-1].verdict is Verdict.SCORED
+    assert states[KEY].commissioned
+
+
+def test_a_tachometer_that_dies_keeps_no_running_machine_from_its_first_baseline() -> None:
+    life = stream(10, 0, rpm=TURNING) + stream(BOUND + 40, 10, rpm=0.0)
+    _, judged = judge_all(detector(QUICK), life)
+    assert judged[-1].verdict is Verdict.SCORED
+
+
+def test_a_machine_that_stands_after_a_command_is_not_learnt_by_its_silence() -> None:
+    still = stream(BOUND + 200, 60, rpm=0.0, louder=SILENT)
+    states, judged = judge_all(detector(QUICK), still, states=rebaselined())
+    assert {one.verdict for one in judged} == {Verdict.STOPPED}
+    _, judged = judge_all(detector(QUICK), stream(31, 900, rpm=TURNING), states=states)
+    assert [one.verdict for one in judged] == [Verdict.LEARNT] * 30 + [Verdict.SCORED]
+
+
+def test_a_machine_that_ran_and_stands_is_not_commissioned_by_its_silence() -> None:
+    life = stream(10, 0, rpm=TURNING) + stream(BOUND + 200, 10, rpm=0.0, louder=SILENT)
+    _, judged = judge_all(detector(QUICK), life)
+    assert {one.verdict for one in judged[10:]} == {Verdict.STOPPED}
+
+
+def test_another_speed_after_the_command_is_the_usual_one_at_once() -> None:
+    states, judged = judge_all(detector(QUICK), stream(40, 60, rpm=900.0), states=rebaselined())
+    assert states[KEY].row["rpm"] == 900.0
+    assert judged[-1].verdict is Verdict.SCORED
+
+
+@pytest.mark.parametrize("field", ["level_count", "level_mean", "held", "odd", "rpm", "stood"])
+def test_nothing_of_gates_and_levels_is_left_by_a_new_baseline(field: str) -> None:
+    (state,) = rebaselined().values()
+    assert rebaseline(with_row(state, **{field: 3})).row[field] == 0
+
+
+def test_an_alert_behind_one_that_was_closed_by_the_same_command_is_the_first_then() -> None:
+    outcome = follow(command(Kind.REBASELINE), alarmed(), BOTH)
+    first, second = outcome.events
+    assert (first.link, second.link) == ("primary", "primary")

@@ -7,7 +7,7 @@ import pytest
 
 from models import gates
 from models.policy import GatePolicy
-from models.state import HOT
+from models.state import COMMISSIONED, HOT
 
 POLICY = GatePolicy(hold_windows=3)
 LIVE = np.ones(1, np.bool_)
@@ -25,28 +25,63 @@ LIVE = np.ones(1, np.bool_)
         (0.0, 1500.0, False),
         (np.nan, np.nan, False),
         (np.nan, 0.0, True),
+        (np.nan, -1500.0, False),
     ],
 )
-def test_standing(level: float, rpm: float, *, stands: bool) -> None:
-    assert stands_at(level, rpm) == stands
+def test_standing_by_the_baseline(level: float, rpm: float, *, stands: bool) -> None:
+    assert standing([(level, rpm)], flags=COMMISSIONED) == [stands]
 
 
-def stands_at(level: float, rpm: float, *, index: int = 1, turned: float = 0.0) -> bool:
+@pytest.mark.parametrize(
+    ("level", "rpm", "stands"),
+    [
+        (0.0, np.nan, False),
+        (-1.0, np.nan, False),
+        (0.0, 0.0, True),
+        (-1.0, 0.0, True),
+        (0.0, 1500.0, False),
+        (-1.0, 1500.0, False),
+    ],
+)
+def test_without_a_baseline_only_a_tachometer_says_that_a_machine_stands(
+    level: float, rpm: float, *, stands: bool
+) -> None:
+    assert standing([(level, rpm)]) == [stands]
+
+
+def standing(windows: list[tuple[float, float]], flags: int = 0) -> list[bool]:
+    """Return whether the machine stands at each window of (level, rpm)."""
     rows = np.zeros(1, HOT)
-    rows["index"], rows["rpm"] = index, turned
-    return bool(gates.standing(rows, np.array([level]), np.array([rpm]), POLICY)[0])
+    rows["flags"] = flags
+    return [
+        bool(gates.standing(rows, LIVE, np.array([level]), np.array([rpm]), POLICY)[0])
+        for level, rpm in windows
+    ]
 
 
-def test_before_a_baseline_a_tachometer_that_never_turned_is_believed_for_a_while_only() -> None:
-    last = POLICY.standing_windows
-    assert stands_at(np.nan, 0.0, index=last)
-    assert not stands_at(np.nan, 0.0, index=last + 1)
-    assert stands_at(np.nan, 0.0, index=last + 1, turned=1500.0)
-    assert not stands_at(np.nan, 0.5, index=last + 1, turned=0.5)
+LAST = POLICY.standing_windows
+
+
+@pytest.mark.parametrize("level", [np.nan, 0.0])
+def test_a_tachometer_alone_is_believed_for_so_many_windows_in_a_row(level: float) -> None:
+    still, turning = (level, 0.0), (level, 1500.0)
+    assert standing([still] * (LAST + 2)) == [True] * LAST + [False] * 2
+    again = [turning] * 50 + [still] * LAST + [turning] + [still] * (LAST + 1)
+    assert standing(again) == [False] * 50 + [True] * LAST + [False] + [True] * LAST + [False]
+
+
+def test_what_the_energy_says_as_well_is_believed_for_ever() -> None:
+    assert standing([(-1.0, 0.0)] * (3 * LAST)) == [True] * (3 * LAST)
+
+
+def test_windows_that_are_not_live_do_not_stand_and_count_nothing() -> None:
+    rows = np.zeros(1, HOT)
+    before = rows.tobytes()
+    assert not gates.standing(rows, ~LIVE, np.full(1, np.nan), np.zeros(1), POLICY)[0]
+    assert rows.tobytes() == before
 
 
 def test_a_shaft_that_turns_backwards_turns() -> None:
-    assert not stands_at(np.nan, -1500.0)
     assert held([1500.0, -1500.0, -1495.0]) == [False] * 3
 
 
