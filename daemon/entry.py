@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import io
 import sys
-from importlib import metadata
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; Ctrl-C while it loads is told like one later, without a traceback."""
+    try:
+        _main()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(1)
+
+
+def _main() -> None:
     problem = foreign_daemon()
     if problem:
         sys.stderr.write(f"bearingwatch: {problem}\n")
@@ -41,4 +48,6 @@ def foreign_daemon() -> str | None:
 
 def owners_of(package: str) -> list[str]:
     """Return the distributions that ship a top-level import package."""
+    from importlib import metadata
+
     return sorted(set(metadata.packages_distributions().get(package, [])))

@@ -133,13 +133,15 @@ def load_settings(path: Path | None = None) -> Settings:
     """
     told = _read(path) if path else {}
     folder = path.resolve().parent if path else Path.cwd()
-    _refuse_unknown_variables(os.environ)
+    problems = _unknown_variables(os.environ)
     try:
-        return _build(told, folder=folder, origin=_origin(path, told), kind=_Whole)
+        found = _build(told, folder=folder, origin=_origin(path, told), kind=_Whole)
     except SettingsError as error:
-        if path is not None:
-            raise
-        raise SettingsError(f"{error}\n{_UNNAMED}") from error
+        unnamed = [] if path else [_UNNAMED]
+        raise SettingsError("\n".join([*problems, str(error), *unnamed])) from error
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return found
 
 
 def load_journal_settings(path: Path | None = None) -> JournalPart:
@@ -259,13 +261,16 @@ def _moved(value: Any, folder: Path, *, named: bool) -> Any:
     return str(folder / Path(value).expanduser()) if isinstance(value, str) else value
 
 
-def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
-    """Refuse `BEARINGWATCH_TABEL__KEY`; names without `__` may be another program's.
+def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return a line for each `BEARINGWATCH_TABEL__KEY`.
 
-    (Kubernetes sets BEARINGWATCH_PORT and the like for a service named bearingwatch.)
+    Names without `__` may be another program's. (Kubernetes sets
+    BEARINGWATCH_PORT and the like for a service named bearingwatch.)
     """
-    for name in environment:
+    lines = []
+    for name in sorted(environment):
         table, nested, _ = name.removeprefix(PREFIX).partition("__")
         if name.startswith(PREFIX) and nested and table.lower() not in Settings.model_fields:
             hint = suggestion(table.lower(), Settings.model_fields)
-            raise SettingsError(f"environment variable {name}: unknown table{hint}")
+            lines.append(f"environment variable {name}: unknown table{hint}")
+    return lines

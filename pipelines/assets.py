@@ -13,10 +13,11 @@ from difflib import get_close_matches
 from fnmatch import translate
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, get_args
 
 import msgspec
 
+from pipelines import mismatches
 from pipelines.bearings import CATALOGUE, find_bearing
 from pipelines.fault_orders import BearingGeometry
 from pipelines.window import SensorKey
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+Cadence = Annotated[float, msgspec.Meta(ge=1e-3, le=1e9)]
 MachineGroup = Literal["1-rigid", "1-flexible", "2-rigid", "2-flexible"]
+Unit = Literal["g", "m/s2", "mm/s", "V"]
 
 ISO_20816_3: Final = {
     "1-rigid": (4.5, 7.1),
@@ -47,7 +50,7 @@ class AbsoluteLimits(msgspec.Struct, frozen=True, kw_only=True):
     `rms_*` are in `unit` and hold for windows in that unit only; `velocity_*` in mm/s RMS.
     """
 
-    unit: Literal["g", "m/s2", "mm/s", "V"] = "g"
+    unit: Unit = "g"
     rms_warning: Positive | None = None
     rms_alarm: Positive | None = None
     velocity_warning: Positive | None = None
@@ -87,10 +90,11 @@ class _Rule(msgspec.Struct, frozen=True, kw_only=True):
     rated_rpm: Positive | None = None
     machine_group: MachineGroup | None = None
     limits: AbsoluteLimits | None = None
-    cadence_s: Positive | None = None
+    cadence_s: Cadence | None = None
 
 
 _TABLES: Final = {"limits": AbsoluteLimits, "bearing": _Geometry}
+_CHOICES: Final[Mapping[str, Any]] = {"machine_group": MachineGroup, "limits.unit": Unit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,18 +198,16 @@ def _compiled(number: int, told: object) -> _Compiled:
     try:
         rule = msgspec.convert(told, _Rule)
     except msgspec.ValidationError as error:
-        raise AssetsError(f"{place}: {error}{_got(told, str(error))}") from error
+        raise AssetsError(f"{place}: {_misfit(told, str(error))}") from error
     _check_limits(rule.limits, place)
     return _Compiled(number, _pattern(rule.match), rule, _bearing(rule.bearing, place))
 
 
-def _got(told: dict[str, Any], message: str) -> str:
-    """Show the value at the place that ends msgspec's message, where that is plain."""
-    found = re.search(r"at `\$\.([\w.]+)`$", message)
-    value: Any = told
-    for key in found.group(1).split(".") if found else ():
-        value = value.get(key) if isinstance(value, dict) else None
-    return f", got {value!r}" if isinstance(value, str | int | float) else ""
+def _misfit(rule: dict[str, Any], message: str) -> str:
+    place = mismatches.place_of(message)
+    allowed = get_args(_CHOICES[place]) if place in _CHOICES else ()
+    expected = f"one of {', '.join(allowed)}" if allowed else ""
+    return mismatches.told(message, got=mismatches.value_at(rule, place), expected=expected)
 
 
 def _pattern(match: str) -> re.Pattern[str]:

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from pipelines.wire import InvalidRecord, Reason, check_key, check_names
+from pipelines.mismatches import place_of, told, value_at
+from pipelines.wire import COMMAND_TYPE, InvalidRecord, Reason, check_key, check_names
 
 if TYPE_CHECKING:
     from pipelines.window import SensorKey
 
 VERSION: Final = 1
-COMMAND_TYPE: Final = "application/vnd.bearingwatch.command+json"
 MAX_BYTES: Final = 4096
 LONGEST_WHY: Final = 300
 _DETAIL: Final = 120
+_LONGEST: Final = 200
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
@@ -104,7 +105,7 @@ def decode_command(value: bytes | None, key: bytes | None) -> Command:
         error.of(probe.asset, probe.sensor)
         raise
     except (ValueError, OverflowError) as error:
-        refused = InvalidRecord(Reason.BAD_FIELD, str(error)[:_DETAIL])
+        refused = InvalidRecord(Reason.BAD_FIELD, _misfit(value, str(error)))
         raise refused.of(probe.asset, probe.sensor) from error
     return command
 
@@ -120,9 +121,19 @@ def _probed(value: bytes) -> _Probe:
     try:
         return _probe.decode(value)
     except msgspec.ValidationError as error:
-        raise InvalidRecord(Reason.BAD_FIELD, f"the value is no command: {error}") from error
+        raise InvalidRecord(
+            Reason.BAD_FIELD, f"the value is no command: {told(str(error))}"
+        ) from error
     except (ValueError, OverflowError, RecursionError) as error:
         raise InvalidRecord(Reason.NOT_JSON, str(error)[:_DETAIL]) from error
+
+
+def _misfit(value: bytes, message: str) -> str:
+    try:
+        got = value_at(msgspec.json.decode(value), place_of(message))
+    except (ValueError, OverflowError, RecursionError):  # of a field that was not looked at
+        got = ""
+    return told(message, got=got)[:_LONGEST]
 
 
 def _check_known(probe: _Probe) -> None:

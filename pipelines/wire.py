@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 import msgspec
 import numpy as np
 
+from pipelines import mismatches
 from pipelines.window import DTYPES, UNITS, Window
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 MSGPACK: Final = "application/msgpack"
 JSON: Final = "application/json"
+COMMAND_TYPE: Final = "application/vnd.bearingwatch.command+json"
+"""Of what is no window; `pipelines.commands` reads it."""
 CONTENT_TYPE_HEADER: Final = "content-type"
 MAX_JSON_NUMBERS: Final = 4096
 """Samples in a JSON number list; more cost 100 times what base64 costs."""
@@ -140,9 +143,10 @@ class _JsonMessage(_Fields, kw_only=True, omit_defaults=True):
 
 
 class _Probe(msgspec.Struct):
-    """Enough of any version to say which one it is, and whose window."""
+    """Enough of any version to say which one it is, and whose window; a command is none."""
 
     version: object = None
+    command: object = None
     asset: object = None
     sensor: object = None
 
@@ -269,25 +273,37 @@ def _invalid_field(
     if probe.version != VERSION:
         found = f"version {_quote(probe.version)}, expected {VERSION}"
         return InvalidRecord(Reason.WRONG_VERSION, found).of(probe.asset, probe.sensor)
+    if probe.command is not None:
+        return _command_without_header().of(probe.asset, probe.sensor)
     return _at_field(str(error)).of(probe.asset, probe.sensor)
+
+
+def _command_without_header() -> InvalidRecord:
+    return InvalidRecord(
+        Reason.BAD_FIELD,
+        "a field `command`, which no window has; a command is JSON with the header"
+        f" {CONTENT_TYPE_HEADER}: {COMMAND_TYPE}",
+    )
 
 
 def _no_window(message: str) -> str:
     """Explain msgspec's message about a whole value that is no map of fields."""
-    found = re.fullmatch(r"Expected `object`, got `(\w+)`", message)
-    if not found:
-        return _short(message)
-    return f"the value is no window at all: expected a map of fields, got `{found.group(1)}`"
+    return _short(f"the value is no window at all: {mismatches.told(message)}")
 
 
 def _at_field(message: str) -> InvalidRecord:
     """Return the refusal that belongs to the field at the end of msgspec's message."""
-    found = re.search(r"`\$\.(\w+)[^`]*`$", message)
-    field = found.group(1) if found else ""
+    field = mismatches.place_of(message).partition("[")[0]
     allowed = _ALLOWED.get(field)
-    told = _short(message, 120) if allowed else _short(message)
-    expected = f"; {field} must be one of {', '.join(allowed)}" if allowed else ""
-    return InvalidRecord(_REASONS.get(field, Reason.BAD_FIELD), told + expected)
+    expected = f"one of {', '.join(allowed)}" if allowed else ""
+    told = mismatches.told(_cut(message), expected=expected)
+    return InvalidRecord(_REASONS.get(field, Reason.BAD_FIELD), _short(told))
+
+
+def _cut(message: str) -> str:
+    """Shorten what msgspec quotes of a record, and leave its place at the end."""
+    what, at, place = message.rpartition(" - at ")
+    return f"{_short(what, 80)}{at}{place}" if at else message
 
 
 _REASONS: Final = {
@@ -376,7 +392,8 @@ def _samples(fields: _Message | _JsonMessage, limits: Limits) -> NDArray[Any]:
     except InvalidRecord:
         raise
     except (ValueError, OverflowError, RecursionError) as error:
-        raise InvalidRecord(Reason.BAD_FIELD, f"samples: {error}") from error
+        told = mismatches.told(str(error), under="samples")
+        raise InvalidRecord(Reason.BAD_FIELD, _short(told)) from error
 
 
 def _from_bytes(data: bytes, fields: _Fields, limits: Limits) -> NDArray[Any]:

@@ -66,7 +66,7 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Turn what we raise ourselves into one message and an exit status."""
+        """Turn what we raise ourselves, and Ctrl-C, into one message and an exit status."""
         from daemon.errors import BearingwatchError, ExitStatus
 
         try:
@@ -76,6 +76,9 @@ class LazyGroup(click.Group):
                 print_exception(error.__cause__)  # a defect: whoever mends it needs the place
             click.echo(f"bearingwatch: {error}", err=True)
             ctx.exit(int(error.exit_status))
+        except KeyboardInterrupt:  # of a command that has no more to say of it
+            click.echo("interrupted", err=True)
+            ctx.exit(int(ExitStatus.FATAL))
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

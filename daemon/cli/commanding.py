@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+import sys
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,11 @@ import click
 from kafka import errors as kafka_errors
 
 from daemon import kafka_clients
+from daemon.cli.interrupting import interruptible
 from daemon.cli.sending import CONFIRM_S
-from daemon.errors import SettingsError, Unavailable
-from pipelines.commands import COMMAND_TYPE, VERSION, Command, Kind, encode_command
-from pipelines.wire import CONTENT_TYPE_HEADER, InvalidRecord
+from daemon.errors import ExitStatus, SettingsError, Unavailable
+from pipelines.commands import VERSION, Command, Kind, encode_command
+from pipelines.wire import COMMAND_TYPE, CONTENT_TYPE_HEADER, InvalidRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +42,12 @@ def give(kind: Kind, name: str, config: Path | None, reason: str) -> None:
         )
     command = command_for(kind, name, reason)
     settings = load_kafka_settings(config)
-    count = send(command, settings)
+    try:
+        with interruptible():
+            count = send(command, settings)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: some partitions may have the {kind}; give it again", err=True)
+        sys.exit(ExitStatus.FATAL)
     click.echo(
         f"{kind} of {name} is in {settings.windows_topic}, in each of {count} partitions;"
         f" id {command.id}"

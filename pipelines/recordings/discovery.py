@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from pipelines.mismatches import told
 from pipelines.recordings import delimited, femto, ims, npz, parquet, wav
 from pipelines.recordings.recording import Declared, Recording, RecordingError
 
@@ -87,7 +88,7 @@ def _with(path: Path, declared: Declared, fields: dict[str, Any]) -> Declared:
     try:
         return msgspec.convert(msgspec.structs.asdict(declared) | fields, Declared)
     except msgspec.ValidationError as error:
-        raise RecordingError(path, f"declared: {error}") from error
+        raise RecordingError(path, f"declared: {told(str(error))}") from error
 
 
 def _open_folder(path: Path, declared: Declared) -> Recording:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from pipelines.commands import COMMAND_TYPE, Command, Kind, encode_command
-from pipelines.wire import CONTENT_TYPE_HEADER
+from pipelines.commands import Command, Kind, encode_command
+from pipelines.wire import COMMAND_TYPE, CONTENT_TYPE_HEADER
 from tests.plant.windows import Message
 
 HEADERS = ((CONTENT_TYPE_HEADER, COMMAND_TYPE.encode()),)

@@ -8,8 +8,9 @@ import pytest
 
 from models.alerts import Transition
 from models.state import decode_state
-from pipelines.commands import COMMAND_TYPE, Kind
+from pipelines.commands import Kind
 from pipelines.window import SensorKey
+from pipelines.wire import COMMAND_TYPE
 from tests.plant.bundles import write_bundle
 from tests.plant.commands import command as order
 from tests.plant.commands import messages

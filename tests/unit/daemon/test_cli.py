@@ -910,6 +910,29 @@ def test_help_says_how_long_a_reason_may_be(verb: str) -> None:
     assert f"at most {LONGEST_WHY} characters" in " ".join(bearingwatch(verb, "-h").output.split())
 
 
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("verb", ["rebaseline", "forget"])
+def test_a_command_that_is_interrupted_is_to_be_given_again(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_KAFKA__BOOTSTRAP_SERVERS", "a:1")
+    monkeypatch.setattr("daemon.kafka_clients.consumer", interrupt)
+    done = bearingwatch(verb, "pump")
+    assert done.exit_code == ExitStatus.FATAL
+    assert done.stderr == f"interrupted: some partitions may have the {verb}; give it again\n"
+
+
+def test_ctrl_c_is_told_in_one_line_by_what_has_no_more_to_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("daemon.kafka_clients.admin", interrupt)
+    done = bearingwatch("topics", "check")
+    assert (done.exit_code, done.stderr) == (ExitStatus.FATAL, "interrupted\n")
+
+
 @pytest.mark.parametrize("verb", ["rebaseline", "forget"])
 def test_a_source_that_is_not_kafka_takes_no_command(verb: str, tmp_path: Path) -> None:
     path = tmp_path / "plant.toml"

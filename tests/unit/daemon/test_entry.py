@@ -37,6 +37,18 @@ def test_it_stops_with_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     assert caught.value.code == 3
 
 
+def test_ctrl_c_while_it_loads_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry, "foreign_daemon", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        entry.main()
+    assert (caught.value.code, capsys.readouterr().err) == (1, "interrupted\n")
+
+
 def test_help_imports_next_to_nothing_and_answers_at_once() -> None:
     heavy = "numpy", "pydantic", "kafka", "rich", "onnxruntime", "structlog"
     code = (

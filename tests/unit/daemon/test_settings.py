@@ -350,6 +350,19 @@ def test_an_unknown_table_in_the_environment_is_refused(monkeypatch: pytest.Monk
         load_settings()
 
 
+def test_unknown_variables_hide_neither_each_other_nor_what_else_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_KAFKAA__GROUP", "x")
+    monkeypatch.setenv("BEARINGWATCH_LOP__DRAIN_S", "1")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(write(tmp_path, OFFLINE + "[http]\nport = -1\n"))
+    kafka, loop, port = str(caught.value).splitlines()
+    assert "BEARINGWATCH_KAFKAA__GROUP: unknown table" in kafka
+    assert "BEARINGWATCH_LOP__DRAIN_S: unknown table" in loop
+    assert "http.port: " in port
+
+
 def test_what_an_orchestrator_sets_for_a_service_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

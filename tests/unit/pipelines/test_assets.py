@@ -91,11 +91,24 @@ RULE = '[[rule]]\nmatch = "a"\n'
         ("rule = [1]", "rule 1: expected a table"),
         ("[[rule]]\nsite = 'x'", r"rule 1 \(without match\).*match"),
         (RULE + RULE + "rated_rmp = 1", r"rule 2 \(a\): unknown key 'rated_rmp'.*'rated_rpm'"),
-        (RULE + "rated_rpm = 0", r"rule 1 \(a\).*rated_rpm.*, got 0$"),
-        (RULE + "rated_rpm = 'fast'", r"rule 1 \(a\).*rated_rpm.*, got 'fast'$"),
-        (RULE + "machine_group = '3'", "machine_group.*'3'"),
-        (RULE + "limits = {rms_alarm = -2}", r"limits\.rms_alarm.*, got -2$"),
-        ("[[rule]]\nmatch = 1\n[[rule]]\nmatch = 2", r"rule 1 .*got 1\n.*rule 2 .*got 2$"),
+        (RULE + "rated_rpm = 0", r"rule 1 \(a\): rated_rpm: got 0, expected a number over 0$"),
+        (RULE + "rated_rpm = 'fast'", r"rule 1 \(a\): rated_rpm: got 'fast', expected a number"),
+        (
+            RULE + "cadence_s = 0.0009",
+            r"cadence_s: got 0\.0009, expected a number of at least 0\.001",
+        ),
+        (
+            RULE + "machine_group = '3'",
+            "machine_group: got '3', expected one of 1-rigid, 1-flexible",
+        ),
+        (
+            RULE + "limits = {rms_alarm = -2}",
+            r"limits\.rms_alarm: got -2, expected a number over 0$",
+        ),
+        (
+            "[[rule]]\nmatch = 1\n[[rule]]\nmatch = 2",
+            r"rule 1 .*match: got 1, expected text\n.*rule 2 .*got 2, ",
+        ),
         (RULE + "bearing = '6205'", "not in the catalogue.*rolling_elements"),
         (RULE + "bearing = {balls = 3}", "rule 1.*bearing: unknown key 'balls'"),
         (
@@ -104,7 +117,7 @@ RULE = '[[rule]]\nmatch = "a"\n'
         ),
         (RULE + "limits = {rms_alarms = 1}", "limits: unknown key.*'rms_alarm'"),
         (RULE + "limits = {rms_warning = 2, rms_alarm = 1}", "rms_warning 2.0 must lie below"),
-        (RULE + "limits = {unit = 'ips'}", "unit"),
+        (RULE + "limits = {unit = 'ips'}", r"limits\.unit: got 'ips', expected one of g, m"),
     ],
 )
 def test_a_wrong_file_names_rule_and_key(text: str, problem: str) -> None:

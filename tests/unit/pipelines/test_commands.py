@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from pipelines.commands import (
-    COMMAND_TYPE,
     MAX_BYTES,
     Command,
     Kind,
@@ -18,7 +17,7 @@ from pipelines.commands import (
     is_command,
 )
 from pipelines.window import SensorKey
-from pipelines.wire import InvalidRecord, Reason
+from pipelines.wire import COMMAND_TYPE, InvalidRecord, Reason
 
 TOLD: dict[str, Any] = {
     "version": 1,
@@ -68,10 +67,13 @@ def test_what_is_not_known_of_a_command_is_ignored() -> None:
         ({"asset": "a/b"}, Reason.BAD_IDENTIFIER, "asset 'a/b'"),
         ({"sensor": ""}, Reason.BAD_IDENTIFIER, "sensor ''"),
         ({"asset": "Pump 8"}, Reason.KEY_MISMATCH, "key 'Pump 7', expected 'Pump 8'"),
-        ({"who": ...}, Reason.BAD_FIELD, "who"),
-        ({"why": "x" * 301}, Reason.BAD_FIELD, "why"),
+        ({"who": ...}, Reason.BAD_FIELD, "who: is missing"),
+        ({"why": "x" * 301}, Reason.BAD_FIELD, "why: got 301 characters, expected text of at most"),
         ({"why": "a\nb"}, Reason.BAD_FIELD, "why has characters"),
-        ({"at": "2026-01-31T12:00:00"}, Reason.BAD_FIELD, "at"),
+        ({"at": "2026-01-31T12:00:00"}, Reason.BAD_FIELD, "expected a time with its zone, like"),
+        ({"at": 5}, Reason.BAD_FIELD, "at: got 5, expected a time with its zone, like 2026-01-"),
+        ({"at": "soon", "who": "ann"}, Reason.BAD_FIELD, "at: got 'soon', expected a time with"),
+        ({"asset": 5}, Reason.BAD_FIELD, "asset: got 5, expected text"),
     ],
 )
 def test_a_bad_command_is_refused_with_its_reason(
@@ -90,6 +92,7 @@ def test_a_bad_command_is_refused_with_its_reason(
         (b"\x8c not json", Reason.NOT_JSON),
         (value()[:-5], Reason.NOT_JSON),
         (b"[1]", Reason.BAD_FIELD),
+        (value(who=...)[:-1] + b',"x":' + b"[" * 900 + b"]" * 900 + b"}", Reason.BAD_FIELD),
         (value(why="x" * MAX_BYTES), Reason.TOO_LARGE),
     ],
 )

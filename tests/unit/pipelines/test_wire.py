@@ -3,7 +3,7 @@
 import json
 import re
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -348,9 +348,9 @@ EXTENSION = msgspec.msgpack.Ext(5, b"abc")
             f"the {len(packed()) - 3} bytes end before the window does; send the value",
         ),
         (as_json()[:-3], f"the {len(as_json()) - 3} bytes end before the window does; send the"),
-        (packed(unit="furlong"), "'furlong' - at `$.unit`; unit must be one of g, m/s2, mm/s, V"),
-        (as_json(unit="x" * 500), "; unit must be one of g, m/s2, mm/s, V"),
-        (packed(dtype="f8"), "'f8' - at `$.dtype`; dtype must be one of i2, i4, f4"),
+        (packed(unit="furlong"), "unit: got 'furlong', expected one of g, m/s2, mm/s, V"),
+        (as_json(unit="x" * 500), ", expected one of g, m/s2, mm/s, V"),
+        (packed(dtype="f8"), "dtype: got 'f8', expected one of i2, i4, f4"),
         (packed(rpm=-2e9), "rpm is -2000000000.0, at most 1e+09"),
         (
             packed(asset="ü/x"),
@@ -371,8 +371,13 @@ EXTENSION = msgspec.msgpack.Ext(5, b"abc")
             as_json(samples=[[1, 40_000]]),
             "number 1 of axis 'radial': 40000, which does not fit dtype i2: -32768 to 32767",
         ),
-        (msgspec.msgpack.encode([1, 2]), "no window at all: expected a map of fields, got `array`"),
-        (msgspec.msgpack.encode("hello"), "no window at all: expected a map of fields, got `str`"),
+        (msgspec.msgpack.encode([1, 2]), "no window at all: got a list, expected a map of fields"),
+        (msgspec.msgpack.encode("hello"), "no window at all: got text, expected a map of fields"),
+        (packed(start_ns=1.5), "start_ns: got a number with a fraction, expected a whole number"),
+        (packed(axes=["x", 1]), "axes[1]: got a whole number, expected text"),
+        (packed(rpm="fast"), "rpm: got text, expected a number or nothing"),
+        (as_json(samples=[["a"]]), "samples[0][0]: got text, expected a whole number"),
+        (as_json(samples="??"), "samples: got text that is no base64, expected base64"),
         (
             b"[1, 2]",
             "only what begins with a brace is taken for JSON, and this begins with 0x5b",
@@ -387,7 +392,7 @@ def test_a_detail_says_what_was_found_and_what_was_expected(value: bytes, detail
 
 
 def test_another_value_than_an_object_is_no_window_in_json_either() -> None:
-    with pytest.raises(InvalidRecord, match="no window at all: expected a map of fields, got `arr"):
+    with pytest.raises(InvalidRecord, match="no window at all: got a list, expected a map"):
         wire.decode(b"[1, 2]", content_type=wire.JSON)
 
 
@@ -497,3 +502,15 @@ def test_long_number_lists_are_not_encoded() -> None:
 def test_an_unknown_content_type_is_not_encoded() -> None:
     with pytest.raises(ValueError, match="text/plain"):
         wire.encode(build_window(), "text/plain")
+
+
+@pytest.mark.parametrize("encode", [msgspec.json.encode, msgspec.msgpack.encode])
+def test_a_command_without_its_header_is_told_which_one_makes_it_one(
+    encode: Callable[[object], bytes],
+) -> None:
+    command = {"version": 1, "command": "forget", "asset": "pump", "who": "ann"}
+    with pytest.raises(InvalidRecord) as caught:
+        wire.decode(encode(command))
+    assert caught.value.reason is Reason.BAD_FIELD
+    assert caught.value.asset == "pump"
+    assert f"with the header content-type: {wire.COMMAND_TYPE}" in caught.value.detail
