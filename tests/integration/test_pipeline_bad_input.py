@@ -199,5 +199,6 @@ def test_every_reason_but_those_of_no_record_is_tried() -> None:
         Reason.BAD_FIELD,
         Reason.BAD_UNIT,
         Reason.AXES_CHANGED,
+        Reason.UNKNOWN_COMMAND,
     }
     assert tried | elsewhere == set(wire.Reason)
