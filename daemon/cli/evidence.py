@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 200
 """Columns of the table where nothing tells: in a file or a pipe it must not be cut."""
+FEWEST: Final = 6
+"""Digits of an id that are enough where no other alert begins with them."""
+LATER: Final = (
+    "whether it is still open, the topic of alerts or the series tells: of `lowered` and `cleared`"
+    " no window is kept"
+)
 
 
 @click.command("evidence")
@@ -38,10 +44,11 @@ WIDTH: Final = 200
 def command(alert: str | None, config: Path | None, out: Path | None) -> None:
     """Write what an alert rests on into a folder; without ALERT_ID list what is kept.
 
-    The windows of first exceedance, confirmation and alarm as .npz, as `score` reads them; the
-    healthy baseline and where the windows came from as `alert.json`; a picture of both where
-    matplotlib is installed. Reads the journal of the settings, Kafka's or SQLite's, beside a
-    running process.
+    The windows of first exceedance, confirmation and alarm as .npz, which `score` reads one by
+    one, being of one sensor; the healthy baseline and where the windows came from as `alert.json`;
+    a picture of both where matplotlib is installed. Of ALERT_ID the first 6 digits or more will
+    do. Whether an alert is still open is told by the topic of alerts alone. Reads the journal of
+    the settings, Kafka's or SQLite's, beside a running process.
 
     \b
     bearingwatch evidence -c plant.toml
@@ -55,7 +62,7 @@ def command(alert: str | None, config: Path | None, out: Path | None) -> None:
     if alert is None:
         _list(exhibits)
     else:
-        _write(alert, settings, exhibits, out or Path(f"evidence-{alert}"))
+        _write(alert, settings, exhibits, out)
 
 
 @dataclass(slots=True)
@@ -89,6 +96,7 @@ def _list(exhibits: Iterable[Exhibit]) -> None:
         f"evidence of {len(confirmed)} alert{'s' * (len(confirmed) != 1)} is kept;"
         f" exceedances that wait for confirmation: {waiting}"
     )
+    click.echo("whether an alert is still open, the topic of alerts or the series tells")
 
 
 def _overview(exhibits: Iterable[Exhibit]) -> dict[str, _Kept]:
@@ -105,13 +113,16 @@ def _overview(exhibits: Iterable[Exhibit]) -> dict[str, _Kept]:
     return {alert: kept for alert, kept in found.items() if kept.parts}
 
 
-def _write(alert: str, settings: JournalPart, exhibits: Iterable[Exhibit], out: Path) -> None:
+def _write(
+    alert: str, settings: JournalPart, exhibits: Iterable[Exhibit], out: Path | None
+) -> None:
     from daemon.cli.simulate import whole
     from daemon.cli.threads import cap_threads
     from daemon.evidence import files
 
     cap_threads()
     kept = _of(alert, exhibits)
+    out = out or Path(f"evidence-{next(iter(kept.values())).alert}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError(f"--out {out}: is no empty folder; choose another one")
     with whole(out):
@@ -120,21 +131,40 @@ def _write(alert: str, settings: JournalPart, exhibits: Iterable[Exhibit], out: 
         if evidence.event is not None:
             click.echo(f"{evidence.part}: {evidence.event.text}")
     click.echo(f"{', '.join(written)} are in {out}")
+    click.echo(f"{_last(kept)}; {LATER}")
     if missing:
         click.echo(missing, err=True)
 
 
-def _of(alert: str, exhibits: Iterable[Exhibit]) -> dict[Part, Evidence]:
-    """Return the evidence of one alert, in the order of its parts."""
+def _last(kept: dict[Part, Evidence]) -> str:
+    """Say up to which transition the windows go, and why some are not there."""
+    from daemon.evidence import files
+
+    missing = files.missing(kept)
+    transitions = [str(one.event.transition) for one in kept.values() if one.event is not None]
+    last = f"the last transition that is kept: {transitions[-1] if transitions else 'none'}"
+    return f"{missing}\n{last}" if missing else last
+
+
+def _of(told: str, exhibits: Iterable[Exhibit]) -> dict[Part, Evidence]:
+    """Return the evidence of the alert whose id is told or begun, in the order of its parts."""
     from daemon.evidence import Part, decode_evidence
 
-    values = {one.part: one.value for one in exhibits if one.alert == alert}
+    begun = told.lower()
+    found: dict[str, dict[str, bytes | None]] = {}
+    for one in exhibits:
+        if one.alert == begun or (len(begun) >= FEWEST and one.alert.startswith(begun)):
+            found.setdefault(one.alert, {})[one.part] = one.value
+    there = {alert: values for alert, values in found.items() if any(values.values())}
+    if len(there) > 1:
+        raise SettingsError(f"{told!r} begins {', '.join(sorted(there))}: give more of the id")
+    values = next(iter(there.values()), {})
     kept = [decode_evidence(value) for value in values.values() if value is not None]
     if not kept:
         raise SettingsError(
-            f"no evidence of alert {alert!r} is kept: it is older than a year, or evidence was off"
+            f"no evidence of alert {told!r} is kept: it is older than a year, or evidence was off"
             " (journal.evidence), or there never was such an alert; without an id this command"
-            " lists what there is"
+            f" lists what there is, and takes the first {FEWEST} digits of an id or more"
         )
     order = list(Part)
     return {one.part: one for one in sorted(kept, key=lambda one: order.index(one.part))}

@@ -46,6 +46,20 @@ def write(
     return [*files, "spectrum.png"], None
 
 
+def missing(kept: Mapping[Part, Evidence]) -> str | None:
+    """Say why windows that every alert has are not there, and the baseline with them."""
+    if Part.RAISED not in kept and Part.ESCALATED not in kept:
+        return None  # an exceedance that may become an alert
+    lacking = [str(part) for part in (Part.FIRST, Part.RAISED) if part not in kept]
+    if not lacking:
+        return None
+    baseline = ", and so is the baseline" if Part.RAISED not in kept else ""
+    return (
+        f"not kept: {' and '.join(lacking)}{baseline}: evidence was not kept then (an earlier"
+        " version, or journal.evidence), is over a year old, or was too large for its record"
+    )
+
+
 def window_of(evidence: Evidence) -> Window:
     """Return the window as the daemon decoded it."""
     limits = DEFAULT_LIMITS
@@ -63,6 +77,7 @@ def _facts(kept: Mapping[Part, Evidence]) -> bytes:
         "events": [each.event for each in kept.values() if each.event is not None],
         "windows": {part: _origin(part, evidence) for part, evidence in kept.items()},
         "baseline": None if raised is None else raised.baseline,
+        "missing": missing(kept),
     }
     return msgspec.json.format(msgspec.json.encode(facts), indent=2)
 

@@ -86,6 +86,16 @@ def test_the_facts_are_the_baseline_that_the_alert_was_raised_against(
     assert facts["events"][0]["baseline"] == grounds.baseline.id
 
 
+def test_an_alert_from_before_evidence_says_why_there_is_no_more(
+    kept: Kept, tmp_path: Path
+) -> None:
+    files.write({Part.ESCALATED: kept[Part.ESCALATED]}, None, tmp_path)
+    facts = json.loads((tmp_path / "alert.json").read_text())
+    assert facts["missing"].startswith("not kept: first and raised, and so is the baseline: ")
+    assert files.missing(kept) is None
+    assert files.missing({Part.FIRST: kept[Part.FIRST]}) is None
+
+
 @pytest.mark.parametrize("machine", [None, KnownMachine(CATALOGUE["SKF 6205-2RS"], 1500.0)])
 def test_a_picture_is_drawn(kept: Kept, machine: KnownMachine | None, tmp_path: Path) -> None:
     written, missing = files.write(kept, machine, tmp_path)
