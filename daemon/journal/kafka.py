@@ -146,8 +146,8 @@ class KafkaJournal:
             entry = Entry(dead_letters=more, next_offsets=entry.next_offsets)
         try:
             self._commit(entry)
-        except TooLarge:
-            self._commit_lighter(entry)
+        except TooLarge as error:
+            self._commit_lighter(entry, error.refused)
 
     def _check_ours(self, entry: Entry) -> None:
         if self._fenced:
@@ -156,28 +156,42 @@ class KafkaJournal:
         if strange:
             raise Fenced(f"partitions {strange} were not restored here, or were released")
 
-    def _commit_lighter(self, entry: Entry) -> None:
-        """Commit less that is large: a batch must not fail for ever."""
-        for lighter in self._lighter(entry):
-            with suppress(TooLarge):
+    def _commit_lighter(self, entry: Entry, refused: Sequence[Message]) -> None:
+        """Commit less of what is too large: a batch must not fail for ever."""
+        lighter = entry
+        while True:
+            lighter = self._lighter(lighter, refused)
+            try:
                 self._commit(lighter, standing_for=entry.dead_letters)
+            except TooLarge as error:
+                refused = error.refused
+            else:
                 return
-        largest = max(len(one.value or b"") for one in self._messages(replace(entry, evidence=())))
-        raise Fatal(
-            f"Kafka refuses a record of {largest} bytes: raise max.message.bytes of"
-            f" {self._settings.state_topic} and {self._settings.alerts_topic}"
-        )
 
-    def _lighter(self, entry: Entry) -> Iterator[Entry]:
-        """Yield `entry` with dead letters that any topic takes, then without evidence too."""
-        cut = replace(entry, dead_letters=[(where, _cut(one)) for where, one in entry.dead_letters])
-        if entry.dead_letters:
-            _log.warning("dead_letters_cut", count=len(entry.dead_letters))
-            yield cut
-        if entry.evidence:
+    def _lighter(self, entry: Entry, refused: Sequence[Message]) -> Entry:
+        """Return `entry` without what is as large as a refused record of its topic, or `Fatal`.
+
+        By size alone, so that what is kept of a window does not depend on the rest of its batch.
+        Evidence goes, and what takes some away stays; dead letters are cut.
+        """
+        largest: dict[str, int] = {}
+        for one in refused:
+            largest[one.topic] = max(largest.get(one.topic, 1), len(one.value or b""))
+        evidence = _below(entry.evidence, largest.get(self._settings.evidence_topic))
+        letters = _cut_from(entry.dead_letters, largest.get(self._settings.dead_letters_topic))
+        left_out = len(entry.evidence) - len(evidence)
+        if left_out:
             topic = self._settings.evidence_topic
-            _log.warning("evidence_refused", count=len(entry.evidence), topic=topic)
-            yield replace(cut, evidence=())
+            _log.warning("evidence_refused", count=left_out, topic=topic)
+        cut = sum(one is not other for one, other in zip(letters, entry.dead_letters, strict=True))
+        if cut:
+            _log.warning("dead_letters_cut", count=cut)
+        if not (left_out or cut):
+            raise Fatal(
+                f"Kafka refuses a record of {max(largest.values())} bytes: raise"
+                f" max.message.bytes of {', '.join(sorted(largest))}"
+            )
+        return replace(entry, evidence=evidence, dead_letters=letters)
 
     def _commit(self, entry: Entry, standing_for: Sequence[tuple[int, DeadLetter]] = ()) -> None:
         """Commit `entry`, whose dead letters may stand for longer ones that Kafka refused."""
@@ -310,9 +324,26 @@ class KafkaJournal:
         self._reader.close()
 
 
+def _below(
+    evidence: Sequence[tuple[int, Exhibit]], size: int | None
+) -> Sequence[tuple[int, Exhibit]]:
+    """Return the evidence that is smaller than `size`, or all of it."""
+    if size is None:
+        return evidence
+    return [(at, one) for at, one in evidence if one.value is None or len(one.value) < size]
+
+
+def _cut_from(
+    letters: Sequence[tuple[int, DeadLetter]], size: int | None
+) -> Sequence[tuple[int, DeadLetter]]:
+    """Return the letters, those of `size` and larger cut to what any topic takes."""
+    if size is None:
+        return letters
+    least = max(size, _EXCERPT_BYTES + 1)
+    return [(pair[0], _cut(pair[1])) if len(pair[1].value) >= least else pair for pair in letters]
+
+
 def _cut(letter: DeadLetter) -> DeadLetter:
-    if len(letter.value) <= _EXCERPT_BYTES:
-        return letter
     return replace(letter, value=letter.value[:_EXCERPT_BYTES])
 
 

@@ -32,10 +32,6 @@ class OutcomeUnknown(Exception):
     """The transaction may or may not be committed; the cause says why nobody knows."""
 
 
-class TooLarge(Exception):
-    """The broker refuses a record of the transaction for its size; nothing was committed."""
-
-
 class Message(NamedTuple):
     """One record to send."""
 
@@ -45,6 +41,17 @@ class Message(NamedTuple):
     value: bytes | None
     """None takes away what a compacted topic has under the key."""
     headers: list[tuple[str, bytes]] | None = None
+
+
+class TooLarge(Exception):
+    """The broker refuses records of the transaction for their size; nothing was committed.
+
+    `refused` are those that are known to be; others may be too large as well.
+    """
+
+    def __init__(self, refused: Sequence[Message]) -> None:
+        super().__init__(f"{len(refused)} records are too large")
+        self.refused = refused
 
 
 class Transactions:
@@ -126,8 +133,8 @@ class Transactions:
                 f" ({self._transactional_id!r}): {cause!r}. Give each process an instance name"
                 " of its own"
             ) from error
-        if attempt.was_too_large(cause):
-            raise TooLarge from error
+        if refused := attempt.refused(cause):
+            raise TooLarge(refused) from error
         if attempt.ending:
             raise OutcomeUnknown from error
 
@@ -215,7 +222,16 @@ class _Attempt:
         first: BaseException | None = manager.last_error
         return first if first is not None else error
 
-    def was_too_large(self, cause: BaseException) -> bool:
-        """Whether a record, or a batch of them, is over what the broker takes."""
-        failures = [f.exception for f in self._futures if f.is_done and f.failed()]
-        return any(isinstance(error, _TOO_LARGE) for error in [cause, *failures])
+    def refused(self, cause: BaseException) -> Sequence[Message]:
+        """Return the records that, or a batch of them, are over what the broker takes.
+
+        Where the client only says that there are such, it may be any.
+        """
+        found = [
+            message
+            for message, future in zip(self._messages, self._futures, strict=False)
+            if future.is_done and future.failed() and isinstance(future.exception, _TOO_LARGE)
+        ]
+        if isinstance(cause, _TOO_LARGE) and not found:
+            return self._messages
+        return found

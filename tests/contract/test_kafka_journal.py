@@ -276,6 +276,28 @@ def test_evidence_that_the_topic_refuses_is_left_out_and_the_batch_goes_on(
         assert [one.value for one in kafka.read_evidence(settings)] == [b"x"]
 
 
+def test_of_what_the_topics_refuse_only_what_is_too_large_is_left_out_or_cut(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    limit_record_size(settings, settings.evidence_topic, 600_000)
+    limit_record_size(settings, settings.dead_letters_topic, 600_000)
+    parts = {"a": b"x" * 500_000, "b": b"x" * 700_000, "c": b"x" * 5, "d": b"x" * 800_000}
+    exhibits = [(0, Exhibit(PUMP, alert, "first", 5, value)) for alert, value in parts.items()]
+    gone = (0, Exhibit(PUMP, "old", "first", 6, None))
+    sizes = (500_000, 700_000)
+    letters = [(0, DeadLetter(b"x" * size, b"key", [("reason", b"empty")])) for size in sizes]
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        old = (0, Exhibit(PUMP, "old", "first", 5, b"x"))
+        journal.commit(replace(entry(5, "a"), evidence=[old]))
+        whole = replace(entry(6, "b"), evidence=[*exhibits, gone], dead_letters=letters)
+        journal.commit(whole)
+        found = [(one.alert, one.value) for one in kafka.read_evidence(settings)]
+        assert found == [("old", b"x"), ("a", parts["a"]), ("c", parts["c"]), ("old", None)]
+        kept = read_committed(settings, settings.dead_letters_topic)
+        assert [one.value for one in kept] == [b"x" * 500_000, b"x" * 4096]
+
+
 def limit_record_size(settings: KafkaSettings, topic: str, limit: int) -> None:
     admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
     delete_topic(admin, topic)
