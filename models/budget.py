@@ -1,16 +1,15 @@
 """How far out limits lie for a stated number of false alerts a sensor and year.
 
 By chance enough windows of a healthy sensor exceed at once. The share of windows that raise an
-alert falls exponentially with the limits, as the tail of a maximum does (Coles, An Introduction to
-Statistical Modeling of Extreme Values, 2001, 3.1: the Gumbel domain), and it is larger where
-neighbouring windows stray together. With every limit at `f` times its standard deviations a sensor
-with `n` windows a year, whose charted loss has the lag-1 correlation r, is alerted falsely
+alert falls with the limits as a normal tail does, and at wider limits where neighbouring windows
+stray together. With every limit at `f` times its standard deviations a sensor with `n` windows a
+year, whose charted loss has the lag-1 correlation r, is alerted by chance
 
-    R(f) = n 10**(level - slope f + by_correlation r)
+    R(f) = n 10**(level - slope (f / (1 + stretch r))**2)
 
-times a year, which `factor` solves for R(f) = budget, less a margin for what no simulation shows.
-The fleet gives the tail; the sensor's own healthy scores give r, and the standard deviations that
-`f` multiplies.
+times a year, which `factor` solves for a share of the budget. The rest of the budget is left to
+what limits hardly lessen: rough spells, restarts, fresh grease, a new mount. The fleet gives the
+tail; the sensor's own healthy scores give r, and the standard deviations that `f` multiplies.
 """
 
 from __future__ import annotations
@@ -38,18 +37,19 @@ def factor(
 ) -> Floats:
     """Return the factor on all limits of each sensor, (sensors,).
 
-    `slow` are sensors that take more windows to confirm, `young` those whose limits are not widened
-    yet. Rounded, since a cadence is never quite steady.
+    `slow` are sensors that take more windows to confirm, `young` those whose correlation is not
+    known yet. Rounded, since a cadence is never quite steady.
     """
     windows = SECONDS_PER_YEAR / np.maximum(cadence_s, SHORTEST_S)
-    wanted = np.log10(windows / policy.false_alerts_per_sensor_year) + policy.margin
+    chances = np.log10(windows / (policy.chance_share * policy.false_alerts_per_sensor_year))
     alike = np.clip(correlation, 0.0, policy.correlation_most)
-    tails = (_reached(wanted, alike, tail) for tail in (policy.slow, policy.quick))
+    tails = (_reached(chances, alike, tail) for tail in (policy.slow, policy.quick))
     found = np.clip(np.where(slow, *tails), policy.narrowest, policy.widest)
     held: Floats = np.where(young, np.minimum(found, policy.young_widest), found)
     return np.round(held, 3)
 
 
-def _reached(wanted: Floats, correlation: Floats, tail: Tail) -> Floats:
-    """Return the factor at which so many decades fewer windows than all raise an alert."""
-    return (wanted + tail.level + tail.by_correlation * correlation) / tail.slope
+def _reached(chances: Floats, correlation: Floats, tail: Tail) -> Floats:
+    """Return the factor at which one window in 10**`chances` raises an alert by chance."""
+    beyond = np.maximum(chances + tail.level, 0.0) / tail.slope
+    return (1.0 + tail.stretch * correlation) * np.sqrt(beyond)

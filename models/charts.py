@@ -88,6 +88,7 @@ def reset(rows: Rows, prior: Prior, correlation: float) -> None:
     rows["correlation_count"] = 0.0
     rows["correlation"] = correlation
     rows["last_deviation"] = 0.0
+    rows["mean_deviation"] = 0.0
     rows["anchor_count"] = 0.0
     rows["anchor_mean"] = 0.0
     rows["anchor_squares"] = 0.0
@@ -169,20 +170,30 @@ def learn_high(rows: Rows, value: Floats, healthy: Bools, policy: ChartPolicy) -
 def correlate(
     rows: Rows, value: Floats, healthy: Bools, charts: ChartPolicy, budget: BudgetPolicy
 ) -> None:
-    """Follow the lag-1 correlation of what is charted, before `learn` takes the windows in.
+    """Follow how alike neighbouring windows are, before `learn` takes them in.
 
-    It is that of deviations from the adaptive chart's mean, in its standard deviations and clipped
-    to 3, over the first healthy windows and then frozen: damage makes neighbours alike as well.
+    Deviations are from the adaptive chart's mean, in its standard deviations and clipped to 3; what
+    is followed is learnt from the first healthy windows and then frozen: see `lag_correlation`.
     """
     spread = np.maximum(np.sqrt(rows["adaptive_variance"]), charts.scale_floor)
     deviation = np.clip((value - rows["adaptive_mean"]) / spread, -3.0, 3.0)
     learning = healthy & (rows["correlation_count"] < budget.correlation_windows)
-    count = rows["correlation_count"] + learning
+    rows["correlation_count"] += learning
+    weight = np.where(learning, 1.0 / (rows["correlation_count"] + budget.correlation_weight), 0.0)
     product = deviation * rows["last_deviation"]
-    weight = np.where(learning, 1.0 / (count + budget.correlation_weight), 0.0)
-    rows["correlation"] += weight * np.where(learning, product - rows["correlation"], 0.0)
-    rows["correlation_count"] = count
+    rows["correlation"] += weight * (product - rows["correlation"])
+    rows["mean_deviation"] += weight * (deviation - rows["mean_deviation"])
     rows["last_deviation"] = np.where(healthy, deviation, 0.0)
+
+
+def lag_correlation(rows: Rows) -> Floats:
+    """Return the lag-1 correlation of deviations, less what a steady drift makes of it.
+
+    A slow rise, as of damage, keeps all deviations at about the same value: without the square of
+    their mean it would pass for restlessness and widen the sensor's own limits.
+    """
+    correlation: Floats = rows["correlation"] - rows["mean_deviation"] ** 2
+    return correlation
 
 
 def learn(rows: Rows, value: Floats, healthy: Bools, policy: ChartPolicy) -> None:

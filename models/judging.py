@@ -304,8 +304,9 @@ class Judge:
         """Return the factor on each row's limits that the budget of false alerts asks for."""
         policy = self._settings.budget
         slow = zones.is_slow(rows, self._settings.confirmation)
-        young = rows["index"] <= policy.young_windows
-        return budget.factor(rows["cadence_s"], rows["correlation"], slow, young, policy)
+        young = rows["correlation_count"] < policy.correlation_windows
+        correlation = charts.lag_correlation(rows)
+        return budget.factor(rows["cadence_s"], correlation, slow, young, policy)
 
     def _chart(
         self, batch: Batch, current: Round, sorts: Sorted, value: Floats, reading: Reading

@@ -95,15 +95,15 @@ class ConfirmationPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """How seldom windows of healthy sensors raise an alert; see `models.budget`.
+    """How seldom windows of healthy sensors raise an alert by chance; see `models.budget`.
 
-    In decades: at limits of 0 (`level`), fewer for a unit of the factor (`slope`), more for a lag-1
-    correlation of 1.
+    In decades: at limits of 0 (`level`), fewer for a factor of 1 (`slope`); `stretch` says how much
+    wider limits must be for a lag-1 correlation of 1.
     """
 
     level: float
     slope: float
-    by_correlation: float
+    stretch: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +115,20 @@ class BudgetPolicy:
     """
 
     false_alerts_per_sensor_year: float = 0.1
-    quick: Tail = Tail(level=-2.7, slope=4.26, by_correlation=7.43)
+    quick: Tail = Tail(level=-2.58, slope=5.47, stretch=3.55)
     """Where windows come more often than once a minute."""
-    slow: Tail = Tail(level=-3.71, slope=4.49, by_correlation=9.69)
-    margin: float = 0.5
-    """Decades of false alerts that a real fleet may have more than the one that was fitted to."""
+    slow: Tail = Tail(level=-2.85, slope=4.1, stretch=1.88)
+    chance_share: float = 0.1
+    """Part of the budget that chance may take; the rest is for events, at which limits do little,
+    and for what no simulation shows."""
     correlation_most: float = 0.3
     """The fit knows no larger one; a start that drifts shows up to 1."""
-    narrowest: float = 0.6
-    """Restarts, grease and rough spells come however far out chance is kept."""
+    narrowest: float = 0.5
+    """Limits narrower than that meet events, however seldom chance does."""
     widest: float = 2.0
-    young_windows: int = 10_000
     young_widest: float = 1.0
-    """Limits are not widened for a sensor's first windows: a machine fails early more often than
-    later, and all of them together make 0.003 false alerts of a usual sensor."""
+    """Until a sensor has shown its correlation its limits are not widened: it may never come to do
+    so, since machines fail early more often than later."""
     correlation_windows: float = 1000.0
     """So many monitored windows tell how alike neighbouring windows are, then that is frozen."""
     correlation_prior: float = 0.1

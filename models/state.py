@@ -81,6 +81,8 @@ HOT: Final = np.dtype(
         ("next_offset", "<i8"),
         # windows in a row without a baseline in which the tachometer alone says that it stands
         ("stood", "<u4"),
+        # mean of the deviations that the correlation was learnt from
+        ("mean_deviation", "<f8"),
     ]
 )
 """Layout of the hot record, little-endian."""
@@ -117,8 +119,8 @@ def _hot_of_3(record: bytes) -> bytes:
 
 
 def _hot_of_4(record: bytes) -> bytes:
-    """Lift a hot record of schema 3, which knew neither offsets nor a count of standing windows."""
-    return (4).to_bytes(4, "little") + record[4:] + bytes(8 + 4)
+    """Lift a hot record of schema 3, which ended with the count of the correlation."""
+    return (4).to_bytes(4, "little") + record[4:] + bytes(8 + 4 + 8)
 
 
 def _cold_of_3(record: bytes) -> bytes:

@@ -17,7 +17,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +31,7 @@ from models.evaluation.certification.fleets import SECONDS_PER_YEAR
 from models.evaluation.certification.healthy import REFERENCE, Exposure, expose
 from models.evaluation.certification.panel import panel, pinned, stated
 from models.evaluation.certification.tails import crossings, fit
+from models.policy import BudgetPolicy
 from pipelines.simulator import SETTING
 
 if TYPE_CHECKING:
@@ -43,8 +44,11 @@ FACTORS: Final = (0.4, 0.5, 0.6, 0.8, 1.0)
 BUDGETS: Final = (0.1, 1.0, 10.0)
 SLOW_S, FAST_S = 600.0, 10.0
 HALF_YEAR: Final = round(SECONDS_PER_YEAR / 2 / SLOW_S)
-A_MONTH: Final = round(30 * 86_400 / FAST_S)
-"""Windows of a sensor: 26,000 or 259,000, of which limits stay narrow for the first 10,000."""
+TEN_DAYS: Final = round(10 * 86_400 / FAST_S)
+"""Windows of a sensor: 26,000 or 86,000, so that the first 1,000 weigh little."""
+
+SHORT: Final = 13_000
+"""Windows of a sensor that limits are set on: what is learnt of one takes 1,000."""
 
 LIFE: Final = 600
 
@@ -85,7 +89,7 @@ class Run:
 def exposure(years: float, *, slow: bool, seed: int) -> Exposure:
     """Return an exposure of about so many sensor-years; one sensor at least."""
     cadence_s = SLOW_S if slow else FAST_S
-    longest = HALF_YEAR if slow else A_MONTH
+    longest = HALF_YEAR if slow else TEN_DAYS
     total = round(years * SECONDS_PER_YEAR / cadence_s)
     sensors = max(1, round(total / longest))
     return Exposure(sensors, max(1, round(total / sensors)), cadence_s, seed)
@@ -118,12 +122,15 @@ def tail(run: Run) -> None:
         ("quick", False, run.asked.fast_tail_years),
         ("slow", True, run.asked.tail_years),
     ):
-        of = replace(exposure(years, slow=slow, seed=run.asked.seed + 5), family=SETTING)
+        cadence_s = SLOW_S if slow else FAST_S
+        sensors = max(1, round(years * SECONDS_PER_YEAR / cadence_s / SHORT))
+        of = Exposure(sensors, SHORT, cadence_s, run.asked.seed + 5, family=SETTING)
         jurors = panel(run.bundle, run.engine, pinned(run.asked.factors))
         watch = run.progress(f"tail, {name}", of.sensors * of.windows)
         found[name] = crossings(of, jurors, run.bundle.features, watch)
         run.tell(f"limits scaled, {name}", tables.crossings(found[name]), found[name])
-    fitted = {name: fit(each) for name, each in found.items()}
+    most = BudgetPolicy().correlation_most
+    fitted = {name: fit(each, most) for name, each in found.items()}
     run.tell("tails", tables.tails(fitted), fitted)
 
 

@@ -194,9 +194,10 @@ def crossings(found: Sequence[Crossings]) -> Rows:
 
 
 def tails(fitted: Mapping[str, Tail]) -> Rows:
-    names = [each.name for each in fields(next(iter(fitted.values())))]
-    body = [[name, *(f"{getattr(tail, one):g}" for one in names)] for name, tail in fitted.items()]
-    return [["confirmation", *names], *body]
+    rows = [["confirmation", "level", "slope", "stretch"]]
+    for name, tail in fitted.items():
+        rows.append([name, f"{tail.level:g}", f"{tail.slope:g}", f"{tail.stretch:g}"])
+    return rows
 
 
 def found(result: Degrading) -> Rows:

@@ -137,15 +137,16 @@ SETTING: Final = Family(
     white=(0.15, 0.55),
     tone_amplitude=(0.03, 0.45),
     crosstalk=(0.06, 0.35),
-    load_unrest=(0.015, 0.065),
-    memory=(6.0, 50.0),
-    wear_in=0.6,
-    unrest=(0.01, 0.08),
-    colour=(0.01, 0.1),
-    colour_memory=(20.0, 400.0),
+    load_unrest=(0.02, 0.09),
+    memory=(4.0, 80.0),
+    wear_in=0.8,
+    unrest=(0.02, 0.14),
+    colour=(0.02, 0.16),
+    colour_memory=(10.0, 1_000.0),
     events=Events(stop=0.5, burst=0.4),
 )
-"""A family to set limits on: as restless as the one to certify on, with machines of its own."""
+"""A family to set limits on: with machines of its own and wilder than the others, so that what is
+set on it holds on them."""
 
 
 def quiet(family: Family) -> Family:

@@ -32,7 +32,8 @@ REMEMBERED: Final = 8
 def pinned(factors: Iterable[float]) -> dict[float, BudgetPolicy]:
     """Return budgets whose limits are at so many times their standard deviations, come what may."""
     return {
-        factor: BudgetPolicy(narrowest=factor, widest=factor, young_windows=0) for factor in factors
+        factor: BudgetPolicy(narrowest=factor, widest=factor, young_widest=factor)
+        for factor in factors
     }
 
 

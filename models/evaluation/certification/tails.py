@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import gammaln
 
+from models import charts
 from models.evaluation.certification.fleets import SECONDS_PER_YEAR
 from models.judgement import Verdict
 from models.policy import Tail
@@ -29,17 +31,22 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 LN_10: Final = math.log(10.0)
-START: Final = (-2.0, 5.0, 2.0)
-"""Level, slope and effect of the correlation that the fit begins with."""
+START: Final = (-2.0, 3.0, 1.0, 0.0)
+"""Where the fit begins: level, slope, stretch, log shape of the frailty."""
+
+STRONGEST: Final = 7.0
+"""Bound on the log shape: beyond it sensors are all alike, or nothing alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crossings:
     """What became of one healthy sensor at one factor.
 
+    `sensor` tells the sensors of one exposure apart.
     `correlation` is what the sensor showed at the largest factor, where least is left out of it.
     """
 
+    sensor: str
     factor: float
     windows: int
     years: float
@@ -69,29 +76,70 @@ def crossings(
         for (factor, key), count in windows.items():
             alerts = sum(alert.key == key for alert in jurors[factor].raised[first[factor] :])
             years = count * exposure.cadence_s / SECONDS_PER_YEAR
-            correlation = float(widest.states[key].row["correlation"])
-            found.append(Crossings(factor, count, years, correlation, alerts))
+            correlation = float(charts.lag_correlation(widest.states[key].row))
+            found.append(Crossings(f"{spec.seed} {key}", factor, count, years, correlation, alerts))
         for juror in jurors.values():
             juror.forget()
     return found
 
 
-def fit(found: Sequence[Crossings]) -> Tail:
+def fit(found: Sequence[Crossings], most: float) -> Tail:
     """Return the tail that makes these numbers of false alerts likeliest.
 
-    A sensor's alerts at one factor are Poisson with the mean of `models.budget`. Raises
-    `ValueError` where there was no false alert to fit to.
+    A sensor's alerts at one factor are Poisson with the mean of `models.budget` times what is the
+    sensor's own, a gamma variable of mean 1 (frailty: Hougaard, Analysis of Multivariate Survival
+    Data, 2000, 7.2), so that a few restless sensors do not pass for the correlation's doing.
+    Correlations over `most` count as that. Raises `ValueError` where there was no false alert to
+    fit to.
     """
     if not any(one.alerts for one in found):
         raise ValueError("no false alert at any factor: take lower factors or more sensor-years")
-    factor, windows, correlation, alerts = (
-        np.array([getattr(one, name) for one in found], np.float64)
-        for name in ("factor", "windows", "correlation", "alerts")
-    )
+    counted = _Counted.of(found, most)
 
     def deviance(x: Floats) -> float:
-        log_mean = np.log(windows) + LN_10 * (x[0] - x[1] * factor + x[2] * correlation)
-        return float(np.sum(np.exp(log_mean) - alerts * log_mean))
+        possible = min(x[1], x[2]) >= 0 and abs(x[3]) <= STRONGEST
+        return counted.deviance(x) if possible else math.inf
 
-    result: Any = minimize(deviance, np.array(START), method="Nelder-Mead")
-    return Tail(*(round(float(value), 2) for value in result.x))
+    result: Any = minimize(
+        deviance,
+        np.array(START),
+        method="Nelder-Mead",
+        options={"maxfev": 40_000, "maxiter": 40_000, "xatol": 1e-4, "fatol": 1e-4},
+    )
+    return Tail(*(round(float(value), 2) for value in result.x[:3]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Crossings as columns, one entry a sensor and factor; `sensor` numbers the sensors."""
+
+    sensor: NDArray[np.int64]
+    factor: Floats
+    windows: Floats
+    correlation: Floats
+    alerts: Floats
+
+    @classmethod
+    def of(cls, found: Sequence[Crossings], most: float) -> _Counted:
+        _, sensor = np.unique([one.sensor for one in found], return_inverse=True)
+        names = ("factor", "windows", "correlation", "alerts")
+        columns = {
+            name: np.array([getattr(one, name) for one in found], np.float64) for name in names
+        }
+        columns["correlation"] = np.clip(columns["correlation"], 0.0, most)
+        return cls(sensor=sensor.astype(np.int64), **columns)
+
+    def deviance(self, x: Floats) -> float:
+        """Return minus the log-likelihood, without what no parameter changes.
+
+        The frailty is integrated out, which leaves a negative binomial for each sensor.
+        """
+        level, slope, stretch, log_shape = x
+        reach = self.factor / (1.0 + stretch * self.correlation)
+        log_mean = np.log(self.windows) + LN_10 * (level - slope * reach**2)
+        shape = math.exp(log_shape)
+        alerts = np.bincount(self.sensor, self.alerts)
+        expected = np.bincount(self.sensor, np.exp(log_mean))
+        frail = gammaln(shape + alerts) - gammaln(shape) + shape * log_shape
+        frail = frail - (shape + alerts) * np.log(shape + expected)
+        return -float(np.sum(self.alerts * log_mean) + np.sum(frail))

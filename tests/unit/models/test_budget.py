@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from models.budget import SECONDS_PER_YEAR, factor
 from models.policy import BudgetPolicy, Tail
 
-QUICK = Tail(level=-1.5, slope=5.0, by_correlation=4.0)
-SLOW = Tail(level=-2.5, slope=6.0, by_correlation=5.0)
+QUICK = Tail(level=-2.0, slope=3.0, stretch=1.5)
+SLOW = Tail(level=-2.5, slope=4.0, stretch=2.0)
 
 
 def factor_of(
@@ -21,7 +21,7 @@ def factor_of(
     *,
     slow: bool = False,
     young: bool = False,
-    narrowest: float = -9.0,
+    narrowest: float = 0.0,
     widest: float = 9.0,
 ) -> float:
     policy = BudgetPolicy(budget, QUICK, SLOW, narrowest=narrowest, widest=widest)
@@ -31,19 +31,18 @@ def factor_of(
 
 
 @given(
-    budget=st.floats(0.01, 20.0),
-    cadence_s=st.floats(0.1, 86_400.0),
+    budget=st.floats(0.01, 5.0),
+    cadence_s=st.floats(0.1, 3_600.0),
     correlation=st.floats(0.0, 0.3),
     slow=st.booleans(),
 )
-def test_at_the_factor_as_many_false_alerts_are_expected_as_the_budget_allows(
+def test_at_the_factor_chance_takes_its_share_of_the_budget(
     budget: float, cadence_s: float, correlation: float, slow: bool
 ) -> None:
     tail = SLOW if slow else QUICK
-    found = factor_of(budget, cadence_s, correlation, slow=slow)
-    share = tail.level - tail.slope * found + tail.by_correlation * correlation
-    rate = SECONDS_PER_YEAR / cadence_s * 10**share
-    assert rate * 10 ** BudgetPolicy().margin == pytest.approx(budget, rel=0.01)
+    reach = factor_of(budget, cadence_s, correlation, slow=slow) / (1 + tail.stretch * correlation)
+    chance = SECONDS_PER_YEAR / cadence_s * 10 ** (tail.level - tail.slope * reach**2)
+    assert chance == pytest.approx(BudgetPolicy().chance_share * budget, rel=0.02)
 
 
 def test_limits_widen_with_windows_and_correlation_and_narrow_with_the_budget() -> None:
@@ -61,7 +60,7 @@ def test_more_correlation_than_the_fit_knows_counts_as_what_it_knows() -> None:
 def test_the_factor_stays_within_its_bounds() -> None:
     assert factor_of(1e-12, narrowest=0.6, widest=1.2) == 1.2
     assert factor_of(1e9, narrowest=0.6, widest=1.2) == 0.6
-    assert factor_of(cadence_s=0.0, widest=2.0) == 2.0
+    assert factor_of(cadence_s=0.0, widest=1.2) == 1.2
 
 
 def test_limits_of_a_young_sensor_are_not_widened_but_may_be_narrowed() -> None:

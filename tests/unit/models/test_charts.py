@@ -75,7 +75,7 @@ def correlated(values: Sequence[float]) -> float:
     for value in values:
         charts.correlate(rows, np.array([value]), ALWAYS, POLICY, BUDGET)
         charts.learn(rows, np.array([value]), ALWAYS, POLICY)
-    return float(rows["correlation"][0])
+    return float(charts.lag_correlation(rows)[0])
 
 
 def autoregression(r: float, count: int, spread: float = 0.1) -> list[float]:
@@ -88,6 +88,12 @@ def autoregression(r: float, count: int, spread: float = 0.1) -> list[float]:
 @pytest.mark.parametrize("r", [0.0, 0.4, 0.7])
 def test_the_correlation_is_that_of_neighbours(r: float) -> None:
     assert correlated(autoregression(r, 1100)) == pytest.approx(r, abs=0.1)
+
+
+def test_a_steady_rise_does_not_pass_for_restlessness() -> None:
+    rng = np.random.default_rng(4)
+    rise = [0.0004 * k + 0.03 * rng.normal() for k in range(1000)]
+    assert correlated(rise) < 0.15
 
 
 def test_the_correlation_is_frozen_after_its_windows() -> None:

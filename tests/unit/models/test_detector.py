@@ -118,7 +118,7 @@ def test_a_new_sensor_learns_and_then_is_scored() -> None:
     assert [one.index for one in judged] == list(range(40))
 
 
-STEPS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+STEPS = tuple(k / 50 for k in range(5, 50))
 
 
 def smallest_step(budget: BudgetPolicy) -> float:
@@ -134,7 +134,7 @@ def smallest_step(budget: BudgetPolicy) -> float:
 
 
 def test_a_larger_budget_of_false_alerts_finds_smaller_departures() -> None:
-    aged = BudgetPolicy(young_windows=0)
+    aged = BudgetPolicy(correlation_windows=0.0)
     ample, usual, spare = (
         smallest_step(replace(aged, false_alerts_per_sensor_year=each))
         for each in (50.0, 0.1, 1e-3)
@@ -144,7 +144,7 @@ def test_a_larger_budget_of_false_alerts_finds_smaller_departures() -> None:
 
 def test_limits_of_a_new_sensor_are_not_widened() -> None:
     spare = BudgetPolicy(false_alerts_per_sensor_year=0.001)
-    assert smallest_step(spare) < smallest_step(replace(spare, young_windows=0))
+    assert smallest_step(spare) < smallest_step(replace(spare, correlation_windows=0.0))
 
 
 def test_commissioning_needs_a_span_as_well_as_a_count() -> None:

@@ -120,7 +120,7 @@ STORED = {
 }
 """Records as the last version of each schema wrote them, in base64."""
 
-HIGH, OFFSET = 32, 12
+HIGH, OFFSET = 32, 8 + 4 + 8
 """Bytes of the chart of the high bands, which came with schema 2, and of what came with 4."""
 
 
@@ -153,11 +153,11 @@ def test_states_of_older_schemas_are_lifted_and_stored_as_the_present_one(
         assert (state.cold.examples, state.cold.charted, state.cold.successor) == (None, (), None)
 
 
-CORRELATION = ("correlation", "correlation_count", "last_deviation")
+CORRELATION = ("correlation", "correlation_count", "last_deviation", "mean_deviation")
 UNKNOWN = {
     1: dict.fromkeys(("high_count", "high_mean", "high_variance", "high_bits", *CORRELATION), 0),
     2: dict.fromkeys(CORRELATION, 0),
-    3: {},
+    3: {"mean_deviation": 0},
 }
 """What a sensor of a schema has not learnt."""
 

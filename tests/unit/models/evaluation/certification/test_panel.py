@@ -41,9 +41,9 @@ def test_an_answer_that_was_changed_is_not_given_again() -> None:
 def test_a_pinned_factor_holds_at_any_cadence() -> None:
     policy = pinned((1.5,))[1.5]
     cadence_s, none = np.array([0.1, 10.0, 3600.0]), np.zeros(3)
-    slow, young = np.array([False, False, True]), np.zeros(3, np.bool_)
-    assert factor(cadence_s, none, slow, young, policy).tolist() == [1.5, 1.5, 1.5]
-    assert policy.young_windows == 0
+    for young in (False, True):
+        slow, youth = np.array([False, False, True]), np.full(3, young)
+        assert factor(cadence_s, none, slow, youth, policy).tolist() == [1.5, 1.5, 1.5]
 
 
 def test_a_juror_says_what_the_detector_says() -> None:

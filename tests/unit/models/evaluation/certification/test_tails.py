@@ -12,30 +12,32 @@ from models.policy import Tail
 from pipelines.simulator import SETTING
 from tests.unit.models.fleet import FEATURES, ZeroEngine, bundle
 
-TRUE = Tail(level=-2.5, slope=5.0, by_correlation=6.0)
+TRUE = Tail(level=-2.5, slope=6.0, stretch=3.5)
 
 
 def drawn(seed: int) -> list[Crossings]:
     rng, found = np.random.default_rng(seed), []
-    for _ in range(60):
-        r = float(rng.uniform(0.0, 0.3))
-        for factor in (0.4, 0.5, 0.6, 0.8, 1.0):
-            mean = 25_000 * 10 ** (TRUE.level - TRUE.slope * factor + TRUE.by_correlation * r)
-            found.append(Crossings(factor, 25_000, 0.5, r, int(rng.poisson(mean))))
+    for number in range(150):
+        r, frailty = float(rng.uniform(0.0, 0.3)), float(rng.gamma(1.0, 1.0))
+        for factor in (0.4, 0.6, 0.8, 1.0, 1.3):
+            reach = factor / (1 + TRUE.stretch * r)
+            mean = 25_000 * 10 ** (TRUE.level - TRUE.slope * reach**2)
+            alerts = int(rng.poisson(frailty * mean))
+            found.append(Crossings(str(number), factor, 25_000, 0.5, r, alerts))
     return found
 
 
 def test_the_fit_finds_the_tail_that_alerts_were_drawn_from() -> None:
-    fitted = fit(drawn(1))
-    assert fitted.level == pytest.approx(TRUE.level, abs=0.3)
-    assert fitted.slope == pytest.approx(TRUE.slope, abs=0.4)
-    assert fitted.by_correlation == pytest.approx(TRUE.by_correlation, abs=0.6)
+    fitted = fit(drawn(1), 0.3)
+    assert fitted.level == pytest.approx(TRUE.level, abs=0.2)
+    assert fitted.slope == pytest.approx(TRUE.slope, abs=0.5)
+    assert fitted.stretch == pytest.approx(TRUE.stretch, abs=0.6)
 
 
 def test_without_a_false_alert_there_is_nothing_to_fit_to() -> None:
-    none = [Crossings(1.0, 1000, 0.1, 0.0, 0)]
+    none = [Crossings("one", 1.0, 1000, 0.1, 0.0, 0)]
     with pytest.raises(ValueError, match="lower factors or more sensor-years"):
-        fit(none)
+        fit(none, 0.3)
 
 
 def test_a_healthy_exposure_is_counted_sensor_by_sensor() -> None:
