@@ -134,6 +134,12 @@ def test_the_adaptive_variance_is_that_of_the_values() -> None:
     assert np.sqrt(rows["adaptive_variance"][0]) == pytest.approx(0.07, rel=0.3)
 
 
+def test_the_first_window_of_the_adaptive_chart_weighs_one_in_eleven() -> None:
+    rows = np.zeros(1, HOT)
+    charts.learn(rows, np.array([1.1]), np.ones(1, np.bool_), POLICY)
+    assert rows["adaptive_mean"][0] == pytest.approx(0.1)
+
+
 def test_one_step_of_the_adaptive_chart_is_wests() -> None:
     rows = fresh()
     rows["adaptive_mean"], rows["adaptive_variance"], rows["adaptive_count"] = 0.2, 0.01, 500.0

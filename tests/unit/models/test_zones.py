@@ -53,6 +53,14 @@ def test_zone_moves(pattern: str, outcome: str) -> None:
     assert run(pattern) == outcome
 
 
+def test_a_warning_that_becomes_severe_while_calm_is_an_alarm_and_not_cleared() -> None:
+    rows = np.zeros(1, HOT)
+    rows["zone"], rows["calm"], rows["severe_bits"] = zones.WARNING, POLICY.clear_windows, 0b11
+    severe = replace(CALM, severe=~NONE)
+    assert zones.step(rows, np.array([SECOND_NS]), severe, POLICY)[0] == zones.ESCALATED
+    assert rows["zone"][0] == zones.ALARM
+
+
 def test_confirmation_waits_for_the_minimum_time() -> None:
     assert run("xxxxxxxx", replace(POLICY, minimum_s=5.0)) == ".....R.."
 
