@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from daemon.journal.memory import MemoryJournal, MemoryStore
 from daemon.loop import Loop, Parts, Policy
 from daemon.patience import Backoff
@@ -226,3 +228,15 @@ def test_what_is_owed_to_a_partition_without_an_offset_waits_for_its_first() -> 
     assert owed.due({0: 7, 1: None}) == []
     assert owed.due({0: 7, 1: 3}) == [(1, letter)]
     assert owed.partitions == {1}
+
+
+def test_the_commit_that_takes_the_mark_along_takes_other_partitions_letters_along() -> None:
+    bench = Bench(source=MemorySource([0, 1]))
+    bench.loop._policy = replace(bench.loop._policy, batch_windows=1)
+    bench.feed(1, "fan", partition=1)
+    bench.feed(0, level=ALERT)
+    bench.feed(2, "fan", partition=1)
+    bench.steps(3)
+    assert bench.store.next_offsets[1] == 1
+    assert bench.store.delivered.get(0) == 1
+    assert bench.alert_letters() == ["pump/de-0"]
