@@ -39,6 +39,8 @@ class Holdings:
     """States that are not judged by, each with its partition, which is higher than the home."""
     bases: dict[int, Basis | None] = field(default_factory=dict)
     """Per restored partition what it was judged with last."""
+    cut: set[int] = field(default_factory=set)
+    """Partitions whose log was cut since they were restored: old offsets mean nothing there."""
 
     @property
     def partitions(self) -> frozenset[int]:
@@ -104,6 +106,7 @@ class Holdings:
         gone = self.next_offsets.keys() & set(partitions)
         for partition in gone:
             del self.next_offsets[partition], self.bases[partition]
+            self.cut.discard(partition)
         for key in list(self.shadowed):
             waiting = {home: kept for home, kept in self.shadowed[key].items() if home not in gone}
             self._shadow(key, waiting)
@@ -158,7 +161,7 @@ class Holdings:
     def is_ahead(self, partition: int, offset: int) -> bool:
         """Whether the record at `offset` is still to be judged."""
         after = self.next_offsets[partition]
-        return after is None or offset >= after
+        return partition in self.cut or after is None or offset >= after
 
 
 def _decoded(key: SensorKey, record: StateRecord) -> SensorState:

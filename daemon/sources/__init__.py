@@ -49,12 +49,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one `poll` brought."""
+    """What one `poll` brought.
+
+    `cut` are partitions whose log is shorter than what was read of it, after a topic was made anew
+    or brokers lost records: what comes of them from here on is new, whatever its offset.
+    """
 
     records: tuple[Record, ...] = ()
     assigned: frozenset[int] = frozenset()
     revoked: frozenset[int] = frozenset()
     lost: frozenset[int] = frozenset()
+    cut: frozenset[int] = frozenset()
 
 
 class Source(Protocol):

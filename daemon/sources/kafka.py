@@ -102,6 +102,7 @@ class KafkaSource:
         self._progress_at = 0.0
         self._silenced_at: float | None = None
         self.records_lost = 0
+        self._cut: set[int] = set()
         """Records that retention removed before they were read."""
         self.stalls = 0
         """How often records waited and none came for a minute."""
@@ -147,7 +148,9 @@ class KafkaSource:
         assigned, revoked, lost = self._apply(self._facts.take())
         records = self._records(fetched)
         self._watch(bool(records))
-        return Polled(records, assigned, revoked, lost)
+        cut = frozenset(self._cut)
+        self._cut.clear()
+        return Polled(records, assigned, revoked, lost, cut)
 
     def _accept(self) -> None:
         """Let records of announced partitions come: the caller polls again, so it is ready."""
@@ -194,6 +197,8 @@ class KafkaSource:
                 _log.warning("gap_not_measured", partition=partition.partition, error=repr(error))
                 continue
             lost = max(0, first - wanted)
+            if first < wanted:
+                self._cut.add(partition.partition)
             self.records_lost += lost
             self._next_offsets[partition.partition] = first
             _log.error(

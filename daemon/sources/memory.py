@@ -40,6 +40,7 @@ class MemorySource:
         self._assigned = set(partitions)
         self._revoked: set[int] = set()
         self._lost: set[int] = set()
+        self._cut: set[int] = set()
 
     def append(
         self,
@@ -73,6 +74,11 @@ class MemorySource:
         """Take partitions away with the next poll; nothing of them can be committed."""
         self._lost |= self._take(partitions)
 
+    def cut(self, partition: int = 0) -> None:
+        """Lose the log of a partition, as when its topic is made anew; it begins at offset 0."""
+        self.log[partition] = []
+        self._cut.add(partition)
+
     def _take(self, partitions: Iterable[int]) -> set[int]:
         gone = set(partitions) & self._positions.keys()
         for partition in gone:
@@ -92,7 +98,15 @@ class MemorySource:
             self._accepted = set(self._positions)
         for partition in assigned:
             self._positions.setdefault(partition, 0)
-        return Polled(self._records(), assigned, revoked, lost)
+        cut = self._leapt()
+        return Polled(self._records(), assigned, revoked, lost, cut)
+
+    def _leapt(self) -> frozenset[int]:
+        """Begin anew where the log is shorter than what was read of it; return where."""
+        cut = frozenset(self._cut & self._accepted)
+        self._cut -= cut
+        self._positions.update(dict.fromkeys(cut, 0))
+        return cut
 
     def _records(self) -> tuple[Record, ...]:
         if self._paused or self._closed or self.away:
@@ -128,7 +142,8 @@ class MemorySource:
     @property
     def exhausted(self) -> bool:
         """True after `finish` once everything was handed out."""
-        return self._finite and not self._assigned and not any(self.lag().values())
+        waiting = self._assigned or self._cut or any(self.lag().values())
+        return self._finite and not waiting
 
     def close(self) -> None:
         """Hand out nothing more."""

@@ -91,6 +91,20 @@ def test_a_gap_in_the_log_is_counted_and_leapt_over(kafka_server: KafkaServer) -
         assert source.records_lost == 4
 
 
+def test_a_log_that_is_shorter_than_what_was_read_of_it_is_read_anew_and_said_to_be(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap, partitions=1)
+    produce(settings, 0, [b"value"] * 3)
+    with started(settings) as source:
+        poll_until(source, lambda seen: assigned_in(seen) == {0})
+        source.seek(0, 50)
+        polled = poll_until(source, lambda seen: len(records_of(seen)) == 3)
+        assert [record.offset for record in records_of(polled)] == [0, 1, 2]
+        assert [one.cut for one in polled if one.cut] == [frozenset({0})]
+        assert source.records_lost == 0
+
+
 def test_a_second_process_of_the_same_instance_ends_the_first(kafka_server: KafkaServer) -> None:
     settings = with_topics(kafka_server.bootstrap, partitions=1)
     with started(settings) as first:

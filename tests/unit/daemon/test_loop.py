@@ -122,6 +122,32 @@ def test_a_restart_goes_on_where_the_journal_says() -> None:
     assert second.series.losses == {(SensorKey("pump", "de"), 3 * SECOND_NS): 3.0}
 
 
+def test_a_log_that_was_cut_is_judged_from_its_beginning() -> None:
+    """A topic made anew: its offsets are old ones, its windows are not."""
+    first = Bench()
+    first.feed(*(window(i) for i in range(5)))
+    first.finish()
+    second = Bench(source=MemorySource(log=first.source.log), kept=first.journal.kept)
+    second.steps(2)
+    second.source.cut()
+    second.feed(*(window(i) for i in range(5, 8)))
+    second.finish()
+    assert {time // SECOND_NS for _, time in second.series.losses} == {5, 6, 7}
+    assert second.journal.kept.offsets == {0: 3}
+
+
+def test_a_batch_in_hand_when_the_log_is_cut_is_finished() -> None:
+    bench = Bench()
+    bench.feed(*(window(i) for i in range(5)))
+    bench.series.failures.plan(AWAY)
+    bench.steps(2)
+    bench.source.cut()
+    bench.feed(*(window(i) for i in range(5, 8)))
+    bench.finish()
+    assert {time // SECOND_NS for _, time in bench.series.losses} == set(range(8))
+    assert bench.journal.kept.offsets == {0: 3}
+
+
 def test_alert_points_come_from_what_was_committed() -> None:
     bench = Bench()
     bench.feed(window(0, level=9))
