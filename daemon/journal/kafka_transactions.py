@@ -8,7 +8,7 @@ import structlog
 from kafka import errors as kafka_errors
 
 from daemon import kafka_clients
-from daemon.errors import Fenced, StartError, Unavailable
+from daemon.errors import BearingwatchError, Fenced, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +78,7 @@ class Transactions:
     def open(self) -> None:
         """Take the identity over: older producers are fenced, their open transaction ended.
 
-        Raises `StartError` and `Unavailable`.
+        Raises `SettingsError`, `StartError` and `Unavailable`.
         """
         if self._producer is not None:
             return
@@ -94,7 +94,7 @@ class Transactions:
         try:
             with kafka_clients.translated("taking over the identity", self._settings):
                 kafka_clients.within(self._limit_s + 1.0, producer.init_transactions)
-        except (StartError, Unavailable):
+        except BearingwatchError:
             kafka_clients.close(producer, 0.0)
             raise
         self._producer = producer
