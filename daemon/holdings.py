@@ -158,6 +158,10 @@ class Holdings:
             if (last := self.bases[partition]) is None or not last.is_that_of(basis)
         }
 
+    def begin_anew(self, partitions: Iterable[int]) -> None:
+        """Judge held partitions from their beginning: their logs were cut or made anew."""
+        self.cut |= self.partitions.intersection(partitions)
+
     def is_ahead(self, partition: int, offset: int) -> bool:
         """Whether the record at `offset` is still to be judged."""
         after = self.next_offsets[partition]

@@ -183,7 +183,7 @@ class Loop:
         if polled.assigned:
             self._unrestored |= polled.assigned
             self._report.assigned(polled.assigned, self._partitions())
-        self._holdings.cut |= polled.cut & self._holdings.partitions
+        self._holdings.begin_anew(polled.cut)
         for record in polled.records:
             self._first_seen.setdefault(record.partition, record.offset)
             if self._is_ours(record):

@@ -33,8 +33,8 @@ def standing(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePo
     """Return which machines stand; counts in place for how long a tachometer alone says so.
 
     `level` is log10 of RMS over the baseline's, or before there is one over what was learnt so far,
-    else over the baseline before; NaN where there is nothing to compare with. `rpm` is NaN where
-    nothing measures it; its sign is a direction.
+    else over the baseline before; NaN where there is nothing to compare with. `rpm` is without a
+    sign, and NaN where nothing measures it.
 
     Where there is a baseline, energy has the last word: a broken tachometer reads 0 on a running
     machine and must not switch its sensors off. Where there is none, a machine stands whose
@@ -43,7 +43,7 @@ def standing(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePo
     """
     silent = level < np.log10(policy.stop_ratio)
     judged = ((rows["flags"] & COMMISSIONED) != 0) & ~np.isnan(level)
-    still = (np.abs(rpm) < TURNING_RPM) & ~judged
+    still = (rpm < TURNING_RPM) & ~judged
     counted = np.where(still, rows["stood"] + 1, 0)
     rows["stood"] = np.where(live, counted, rows["stood"])
     believed = still & (rows["stood"] <= policy.standing_windows)
@@ -57,7 +57,7 @@ def hold(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePolicy
     What is held for `hold_windows` in a row, or is over `hold_level` times the baseline, is
     released, and the new speed is then the usual one.
     """
-    rpm, usual = np.abs(rpm), rows["rpm"]
+    usual = rows["rpm"]
     off = np.abs(rpm - usual) > policy.speed_change * usual
     moved = live & (usual > 0) & off
     loud = level >= np.log10(policy.hold_level)

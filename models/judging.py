@@ -258,7 +258,7 @@ class Judge:
     def _levels_before(self, current: Round, chosen: Bools) -> Floats:
         """Return the level of what is not commissioned yet, where a tachometer reads no turn."""
         level = np.full(len(current.positions), np.nan)
-        for k in np.flatnonzero(chosen & (np.abs(current.rpm) < gates.TURNING_RPM)).tolist():
+        for k in np.flatnonzero(chosen & (current.rpm < gates.TURNING_RPM)).tolist():
             level[k] = commissioning.level(current.colds[k], current.observations[k])
         return level
 

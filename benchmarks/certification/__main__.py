@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.certification import tables
 from benchmarks.certification.likeness import recorded, simulated, two_ways
+from models.budget import SECONDS_PER_YEAR
 from models.bundle import load_bundle
 from models.engines import open_engine
 from models.evaluation.certification.arrival import arrive, damaged_fleets, healthy_starts
 from models.evaluation.certification.degrading import degrade, failing_fleets
-from models.evaluation.certification.fleets import SECONDS_PER_YEAR
 from models.evaluation.certification.healthy import REFERENCE, Exposure, expose
 from models.evaluation.certification.panel import panel, pinned, stated
 from models.evaluation.certification.tails import crossings, fit

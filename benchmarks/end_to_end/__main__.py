@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tests.plant.windows import Message
 
 STAGES = ("consume", "decode", "extract", "judge", "write", "commit")
-GOAL_SHARE, GOAL_RATIO, GOAL_MIB = 0.80, 15.0, 400.0
+GOAL_SHARE, GOAL_RATIO, GOAL_MB = 0.80, 15.0, 400.0
 OBVIOUS_WINDOWS = 300
 ASSETS = '[[rule]]\nmatch = "*"\nbearing = "SKF 6205-2RS"\nrated_rpm = 1500\n'
 
@@ -54,7 +54,7 @@ class Run:
     started_s: float
     stages_us: dict[str, float]
     cpu_us: float
-    peak_mib: float
+    peak_mb: float
 
 
 def main() -> None:
@@ -130,7 +130,7 @@ def append(site: Site, topic: str, messages: Iterable[Message]) -> None:
 def measure(site: Site, settings: Path) -> Run:
     with running(settings) as process:
         process.wait_for_commit(site.ends(), site, timeout_s=300)
-        peak_mib = peak_of(process.child.pid)
+        peak_mb = peak_of(process.child.pid)
         assert process.stop() == 0
         commits = [fact for fact in process.facts() if fact["fact"] == "committed"]
         started_s = commits[0]["at"] - process.began
@@ -144,14 +144,14 @@ def measure(site: Site, settings: Path) -> Run:
     }
     stages["consume"] = 1e6 * spent / windows - sum(stages.values())
     cpu_us = 1e6 * (last["cpu"] - first["cpu"]) / windows
-    return Run(windows / spent, started_s, stages, cpu_us, peak_mib)
+    return Run(windows / spent, started_s, stages, cpu_us, peak_mb)
 
 
 def peak_of(pid: int) -> float:
-    """Return the peak resident memory of a process in MiB."""
+    """Return the peak resident memory of a process in MB."""
     status = Path(f"/proc/{pid}/status").read_text("utf-8")
     (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) / 1024
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 # ---- beside it --------------------------------------------------------------------------------
@@ -213,11 +213,11 @@ def show(runs: list[Run], parts: list[dict[str, float]], obvious: float) -> None
     cpu, cpu_alone = median(run.cpu_us for run in runs), median(one["cpu"] for one in parts)
     print(f"{'processor':10}{cpu:20.1f}{cpu_alone:12.1f}")
     print(f"windows/s: {rate:.0f} (median of {', '.join(f'{one:.0f}' for one in rates)})")
-    share, peak = rate / allowed, max(run.peak_mib for run in runs)
+    share, peak = rate / allowed, max(run.peak_mb for run in runs)
     print(f"share of what the parts allow ({allowed:.0f}/s): {verdict(share, GOAL_SHARE, '.0%')}")
     ratio = rate / obvious
     print(f"over the obvious build ({obvious:.1f}/s): {verdict(ratio, GOAL_RATIO, '.0f')} times")
-    print(f"peak resident: {peak:.0f} MiB, {'met' if peak < GOAL_MIB else 'MISSED'}")
+    print(f"peak resident: {peak:.0f} MB, {'met' if peak < GOAL_MB else 'MISSED'}")
     print(f"start to first commit: {median(run.started_s for run in runs):.1f} s")
 
 

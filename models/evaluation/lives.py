@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import scipy.fft
 
+from models.budget import SECONDS_PER_YEAR
 from models.evaluation import FIRST_WINDOWS, EvaluationError
 from pipelines.envelope import demodulation_band_hz
 from pipelines.features import extract
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 BATCH: Final = 128
-SECONDS_PER_YEAR: Final = 365.25 * 86_400
 
 
 @dataclass(frozen=True, slots=True)

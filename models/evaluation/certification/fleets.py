@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from models.budget import SECONDS_PER_YEAR
 from pipelines.simulator import (
     PROVING,
     Burst,
@@ -23,8 +24,6 @@ from pipelines.simulator.streams import stream
 if TYPE_CHECKING:
     from pipelines.simulator import Event, FleetSpec, MachineSpec
     from pipelines.simulator.family import Family, Range
-
-SECONDS_PER_YEAR: Final = 365.25 * 86_400
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.alerts import Zone
+from models.budget import SECONDS_PER_YEAR
 from models.evaluation.bounds import poisson_rate
-from models.evaluation.certification.fleets import SECONDS_PER_YEAR, USUAL, Year, healthy_fleet
+from models.evaluation.certification.fleets import USUAL, Year, healthy_fleet
 from models.evaluation.certification.statistic import Statistic, confirmation
 from models.judgement import Verdict
 from models.loss import LOSS_FLOOR

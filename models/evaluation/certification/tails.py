@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import gammaln
 
 from models import charts
-from models.evaluation.certification.fleets import SECONDS_PER_YEAR
+from models.budget import SECONDS_PER_YEAR
 from models.judgement import Verdict
 from models.policy import Tail
 from pipelines.simulator.feature_fleet import FeatureFleet

@@ -136,3 +136,15 @@ def test_taking_a_partition_again_replaces_its_states() -> None:
     assert judged_by(holdings) == 12
     assert OTHER not in holdings.states
     assert lines == []
+
+
+def test_only_a_partition_that_is_held_begins_anew_and_only_until_it_goes() -> None:
+    holdings = Holdings()
+    holdings.take(0, restored(KEY, at=10))
+    holdings.begin_anew({0, 1})
+    holdings.take(1, restored(OTHER, at=10))
+    assert holdings.is_ahead(0, 3)
+    assert not holdings.is_ahead(1, 3)
+    holdings.take(0, restored(KEY, at=10))
+    assert not holdings.is_ahead(0, 3)
+    assert holdings.is_ahead(0, 10)

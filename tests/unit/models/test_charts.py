@@ -101,8 +101,15 @@ def test_the_correlation_is_frozen_after_its_windows() -> None:
     assert correlated(first) == correlated(first + autoregression(0.9, 500))
 
 
+def test_what_deviations_have_in_common_is_no_correlation() -> None:
+    rows = fresh()
+    rows["correlation"], rows["mean_deviation"] = 0.7, -0.5
+    assert charts.lag_correlation(rows)[0] == pytest.approx(0.45)
+
+
 def test_neighbours_of_a_window_that_is_not_healthy_are_none() -> None:
     rows = fresh()
+    rows["last_deviation"] = 1.0
     charts.correlate(rows, np.array([3.0]), ~ALWAYS, POLICY, BUDGET)
     assert rows["correlation_count"] == 0.0
     assert rows["last_deviation"] == 0.0

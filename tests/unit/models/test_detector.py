@@ -17,7 +17,7 @@ from models.commanding import rebaseline
 from models.detector import Detector, Judgement, Status, Verdict
 from models.judgement import Run
 from models.policy import BudgetPolicy, CommissioningPolicy, DetectorSettings, Limits
-from models.state import SensorState, decode_state, encode_cold, encode_hot
+from models.state import SensorState, decode_state, encode_cold, encode_hot, with_row
 from pipelines.features import Observation
 from pipelines.quality import Quality, SensorFault
 from pipelines.window import SensorKey
@@ -145,6 +145,49 @@ def test_a_larger_budget_of_false_alerts_finds_smaller_departures() -> None:
 def test_limits_of_a_new_sensor_are_not_widened() -> None:
     spare = BudgetPolicy(false_alerts_per_sensor_year=0.001)
     assert smallest_step(spare) < smallest_step(replace(spare, correlation_windows=0.0))
+
+
+def threshold(budget: BudgetPolicy, **row: float) -> float:
+    """Return the limit that a healthy window is held against, after `row` was put into its state.
+
+    The sensor has shown its correlation, unless `row` says otherwise.
+    """
+    judging = detector(replace(QUICK, budget=budget))
+    states, _ = judge_all(judging, healthy(60))
+    fields = {"correlation_count": budget.correlation_windows, "correlation": 0.0} | row
+    states = {KEY: with_row(states[KEY], mean_deviation=0.0, **fields)}
+    _, (judged,) = judge_all(judging, healthy(1, start=60), states=states)
+    return judged.threshold
+
+
+def test_the_limits_are_those_of_the_sensors_own_cadence_and_restlessness() -> None:
+    usual = BudgetPolicy()
+    assert threshold(usual, correlation=0.2) > threshold(usual)
+    assert threshold(usual, cadence_s=1.0) > threshold(usual, cadence_s=30.0)
+    assert threshold(usual, correlation=0.2, correlation_count=3.0) < threshold(
+        usual, correlation=0.2
+    )
+
+
+@pytest.mark.parametrize(("cadence_s", "tail"), [(10.0, "quick"), (600.0, "slow")])
+def test_each_cadence_has_a_tail_of_its_own(cadence_s: float, tail: str) -> None:
+    usual = BudgetPolicy()
+    heavier = replace(usual, quick=replace(usual.quick, slope=2.0))
+    if tail == "slow":
+        heavier = replace(usual, slow=replace(usual.slow, slope=2.0))
+    other = 610.0 - cadence_s
+    assert threshold(heavier, cadence_s=cadence_s) > threshold(usual, cadence_s=cadence_s)
+    assert threshold(heavier, cadence_s=other) == threshold(usual, cadence_s=other)
+
+
+def test_the_correlation_is_learnt_from_healthy_windows_alone() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, healthy(60))
+    learnt = states[KEY].row["correlation_count"]
+    assert learnt == 30
+    failing = [observation(60 + k, louder=1.0) for k in range(6)]
+    states, _ = judge_all(judging, failing, states=states)
+    assert states[KEY].row["correlation_count"] == learnt
 
 
 def test_commissioning_needs_a_span_as_well_as_a_count() -> None:

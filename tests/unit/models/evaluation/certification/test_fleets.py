@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from models.budget import SECONDS_PER_YEAR
 from models.evaluation.certification.fleets import (
     CALM,
-    SECONDS_PER_YEAR,
     USUAL,
     Year,
     healthy_fleet,

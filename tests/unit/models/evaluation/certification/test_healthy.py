@@ -8,8 +8,9 @@ from functools import cache
 import numpy as np
 import pytest
 
+from models.budget import SECONDS_PER_YEAR
 from models.evaluation.bounds import poisson_rate
-from models.evaluation.certification.fleets import CALM, SECONDS_PER_YEAR
+from models.evaluation.certification.fleets import CALM
 from models.evaluation.certification.healthy import Exposure, Healthy, cause, expose
 from models.evaluation.certification.panel import panel, stated
 from pipelines.simulator import Burst, Event, Regreasing, Remount, Stop, WearIn
