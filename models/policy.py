@@ -115,9 +115,9 @@ class BudgetPolicy:
     """
 
     false_alerts_per_sensor_year: float = 0.1
-    quick: Tail = Tail(level=-2.58, slope=5.47, stretch=3.55)
+    quick: Tail = Tail(level=-2.58, slope=5.28, stretch=3.45)
     """Where windows come more often than once a minute."""
-    slow: Tail = Tail(level=-2.85, slope=4.1, stretch=1.88)
+    slow: Tail = Tail(level=-2.87, slope=3.78, stretch=1.58)
     chance_share: float = 0.1
     """Part of the budget that chance may take; the rest is for events, at which limits do little,
     and for what no simulation shows."""
