@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -49,18 +51,30 @@ def test_ctrl_c_while_it_loads_is_told_in_one_line(
     assert (caught.value.code, capsys.readouterr().err) == (1, "interrupted\n")
 
 
-def test_help_imports_next_to_nothing_and_answers_at_once() -> None:
-    heavy = "numpy", "pydantic", "kafka", "rich", "onnxruntime", "structlog"
+def imports(arguments: Sequence[str], heavy: Sequence[str]) -> CompletedProcess[str]:
+    """Run a command; what it wrote to stderr ends with those of `heavy` that it imported."""
     code = (
-        "import sys; sys.argv = ['bearingwatch', '--help']\n"
+        f"import sys; sys.argv = {['bearingwatch', *arguments]}\n"
         "from daemon.entry import main\n"
         "try: main()\n"
         f"finally: print([m for m in {heavy} if m in sys.modules], file=sys.stderr)"
     )
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
+        env=os.environ | {"BEARINGWATCH_INFLUXDB__TOKEN": "secret"},
+    )  # fmt: skip
+
+
+def test_a_daemon_on_kafka_carries_no_simulator_and_no_tensorflow() -> None:
+    heavy = "tensorflow", "keras", "pandas", "scipy.signal", "pipelines.simulator", "onnxruntime"
+    done = imports(["check", "-c", "deploy/bearingwatch.toml"], heavy)
+    assert done.stderr.splitlines()[-1] == "['onnxruntime']"
+
+
+def test_help_imports_next_to_nothing_and_answers_at_once() -> None:
+    heavy = "numpy", "pydantic", "kafka", "rich", "onnxruntime", "structlog"
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = imports(["--help"], heavy)
     # 0.5 s is what people get; a busy machine that runs tests beside it is given more.
     assert time.monotonic() - began < 5.0
     assert "Usage: bearingwatch" in done.stdout
