@@ -167,6 +167,7 @@ def _report(
     machines: Machines,
     asked: Asked,
 ) -> list[Result]:
+    from daemon.cli.quiet import load_keras
     from models.evaluation import catalogue
     from models.evaluation.charted import Network
     from models.evaluation.evaluation import evaluate as run_all
@@ -183,7 +184,10 @@ def _report(
         progress=_say,
     )
     names = asked.methods or tuple(catalogue.names(ablations=asked.ablations))
-    results = run_all(catalogue.choose(names, setting), lives, asked.seeds, _say)
+    methods = catalogue.choose(names, setting)
+    if catalogue.trains(names, setting):
+        load_keras()
+    results = run_all(methods, lives, asked.seeds, _say)
     page = Page(
         facts=_facts(model, asked),
         results=results,

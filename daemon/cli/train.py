@@ -218,8 +218,11 @@ def _recipe(told: Path | int) -> Recipe:
 def _need_keras() -> None:
     from importlib.util import find_spec
 
+    from daemon.cli.quiet import load_keras
+
     if find_spec("keras") is None:
         raise StartError(
             "training needs TensorFlow; in a checkout: "
             "pip install --require-hashes -r requirements/training.txt"
         )
+    load_keras()

@@ -98,13 +98,18 @@ def names(*, ablations: bool) -> list[str]:
     return [name for name in asked if can_train or name not in NEEDS_KERAS]
 
 
+def trains(chosen: Sequence[str], setting: Setting) -> bool:
+    """Return whether one of these methods trains a network."""
+    return setting.leave_one_out or bool(set(chosen) & set(NEEDS_KERAS))
+
+
 def choose(chosen: Sequence[str], setting: Setting) -> list[Method]:
     """Return methods by name; raises `EvaluationError` for an unknown one or a missing extra."""
     known = {method.name: method for method in every(setting)}
     for name in chosen:
         if name not in known:
             raise EvaluationError(f"no method {name!r}; there are {', '.join(known)}")
-    if find_spec("keras") is None and (setting.leave_one_out or set(chosen) & set(NEEDS_KERAS)):
+    if find_spec("keras") is None and trains(chosen, setting):
         raise EvaluationError(
             "training needs TensorFlow: pip install --require-hashes -r requirements/training.txt"
         )
