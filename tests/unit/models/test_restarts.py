@@ -179,7 +179,7 @@ def slowly_failing(rate: float) -> list[Observation]:
     return stream
 
 
-def test_bearings_that_fail_slowly_through_many_stops_are_found_as_soon_as_without_the_rule() -> (
+def test_slow_failures_through_many_stops_are_found_as_soon_as_without_the_rule() -> (
     None
 ):
     """Over several rates, not each: where the next stop falls moves single ones either way."""
