@@ -179,9 +179,7 @@ def slowly_failing(rate: float) -> list[Observation]:
     return stream
 
 
-def test_slow_failures_through_many_stops_are_found_as_soon_as_without_the_rule() -> (
-    None
-):
+def test_slow_failures_through_many_stops_are_found_as_soon_as_without_the_rule() -> None:
     """Over several rates, not each: where the next stop falls moves single ones either way."""
     later = []
     for rate in (0.0003, 0.0004, 0.0005, 0.0006, 0.001):
