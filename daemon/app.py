@@ -150,7 +150,7 @@ def build_offline(
     report = Report(Metrics(), Progress(clock.monotonic), watch=watch)
     return Process(
         parts,
-        policy_of(settings),
+        replace(policy_of(settings), patient=False),
         report,
         drain_s=settings.loop.drain_s,
         at_the_end=_completing(settings, parts.series),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _NO_DESCRIPTORS = frozenset({Verdict.LATE, Verdict.DUPLICATE, Verdict.SENSOR_FAULT})
 """Nothing is charted of these: not in order, already there, or no signal of a machine."""
 
+_OLD = frozenset({Verdict.LATE, Verdict.DUPLICATE})
+
 
 class Judge(Protocol):
     """Windows to judgements, in pure steps that are timed apart."""
@@ -67,8 +69,12 @@ class Judged:
 
     @property
     def heard(self) -> dict[SensorKey, int]:
-        """The sensors that sent a window and are still known, each with its partition."""
-        met = {window.key for window in self.sorted.windows}
+        """The sensors that sent a new window and are still known, each with its partition.
+
+        One that sends late windows alone, as with a clock that was set back, is not judged: it
+        falls silent.
+        """
+        met = {one.observation.key for one in self.judgements if one.verdict not in _OLD}
         return {key: home for key, home in self.homes.items() if key in met}
 
 

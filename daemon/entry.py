@@ -6,7 +6,9 @@ broken: PyPI's `python-daemon` ships an import package `daemon` too, and pip rep
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 
 
@@ -17,6 +19,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise
+        sys.stderr.write(f"bearingwatch: what it prints cannot be written: {error.strerror}\n")
+        os._exit(3)  # at an ordinary exit Python would try to write the rest, and tell that too
 
 
 def _main() -> None:

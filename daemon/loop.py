@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from daemon.batch import Batch, Judged, judged
 from daemon.course import Course
-from daemon.errors import BearingwatchError, Fatal, Fenced, SettingsError, Unavailable
+from daemon.errors import (
+    BearingwatchError,
+    Fatal,
+    Fenced,
+    SettingsError,
+    StartError,
+    Unavailable,
+)
 from daemon.evidence.gather import with_evidence
 from daemon.holdings import Holdings
 from daemon.intake import sort_records
@@ -51,6 +58,8 @@ class Policy:
     evidence: bool = True
     """Whether to commit what alerts rest on."""
     backoff: Backoff = field(default=Backoff(0.5, 30.0))
+    patient: bool = True
+    """Whether a service that is away is waited for; a command that ends by itself says so."""
     silent_after_cadences: float = 5.0
     survey_every_s: float = 5.0
     """How often lag and silent sensors are looked at."""
@@ -369,6 +378,8 @@ class Loop:
 
     def _wait(self, error: Unavailable) -> None:
         """Keep the batch; hold back the source until the service is there again."""
+        if not self._policy.patient:
+            raise StartError(str(error)) from error
         wait_s = self._hold_back(error.retry_after_s)
         self._report.went_away(error, wait_s, self._patience.failures)
 
@@ -384,12 +395,15 @@ class Loop:
             self._report.came_back(failures)
 
     def _begin_again(self, error: Fenced) -> None:
-        """Nothing was committed: drop what is in hand and restore what we still hold."""
+        """Nothing was committed: drop what is in hand and restore what we still hold.
+
+        A source that cannot go back is one process's own: who fences that runs beside it.
+        """
         self._fences += 1
         self._report.fenced(error)
-        if self._fences >= FENCES_IN_A_ROW:
+        if self._fences >= FENCES_IN_A_ROW or not self._parts.source.rewinds:
             raise SettingsError(
-                f"fenced {self._fences} times in a row: {error}; another process has the same "
+                f"fenced, {self._fences} times in a row: {error}; another process has the same "
                 "instance name or transactional id, stop one of them or name them apart"
             ) from error
         held = self._holdings.partitions

@@ -365,7 +365,7 @@ class LimitsSettings(Section):
     clock_ahead_s: Positive = 600.0
     """A window that starts so far ahead of its record's timestamp is dead-lettered."""
     silent_after_cadences: Annotated[float, Field(ge=2)] = 5.0
-    """A sensor that sent nothing for so many of its cadences is silent."""
+    """A sensor that sent nothing new for so many of its cadences is silent."""
 
 
 class LoopSettings(Section):

@@ -50,8 +50,8 @@ MOST_WINDOWS = 1_000_000
 )
 @click.option(
     "--degrading",
-    default=3,
-    show_default=True,
+    default=None,
+    show_default="3, or of fewer machines all",
     type=click.IntRange(0),
     help="So many machines have one bearing that fails.",
 )
@@ -93,6 +93,8 @@ def command(out: Path, **wanted: Any) -> None:
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError(f"{out}: is no empty folder; choose another one")
+    if wanted["degrading"] is None:
+        wanted["degrading"] = min(3, wanted["machines"])
     if wanted["degrading"] > wanted["machines"]:
         raise SettingsError("--degrading: at most one bearing of each of the --machines can fail")
     fleet = drawn(wanted)

@@ -93,6 +93,11 @@ class Source(Protocol):
         ...
 
     @property
+    def rewinds(self) -> bool:
+        """Whether `seek` may go back behind what was handed out."""
+        ...
+
+    @property
     def away(self) -> str | None:
         """Why nothing can come, as of the last poll: a server that does not answer; else None."""
         ...

@@ -289,6 +289,11 @@ class KafkaSource:
         return waiting
 
     @property
+    def rewinds(self) -> bool:
+        """Always: the log is kept."""
+        return True
+
+    @property
     def away(self) -> str | None:
         """What did not answer when it was last polled, or None."""
         return self._away

@@ -132,6 +132,11 @@ class MemorySource:
         """Let records come again."""
         self._paused = False
 
+    @property
+    def rewinds(self) -> bool:
+        """Always: the log is kept."""
+        return True
+
     def lag(self) -> dict[int, int]:
         """Return per assigned partition how many records wait."""
         return {

@@ -95,6 +95,11 @@ class WindowSource:
         return {}
 
     @property
+    def rewinds(self) -> bool:
+        """Never: an iterator only goes forward."""
+        return False
+
+    @property
     def away(self) -> str | None:
         """Never: the windows are here."""
         return None

@@ -133,7 +133,8 @@ class Metrics:
         )
         self.sensors = gauge("bearingwatch_known_sensors", "Sensors with a state here")
         self.sensors_silent = gauge(
-            "bearingwatch_silent_sensors", "Sensors that sent nothing for several of their cadences"
+            "bearingwatch_silent_sensors",
+            "Sensors that sent nothing new for several of their cadences",
         )
         self.sensors_doubled = gauge(
             "bearingwatch_doubled_sensors",

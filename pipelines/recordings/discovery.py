@@ -112,7 +112,7 @@ def _discover(path: Path, declared: Declared) -> Iterator[Recording]:
         raise RecordingError(
             path,
             "holds no recording; text files count once sample_rate_hz and unit are declared "
-            "(--sample-rate-hz, --unit)",
+            "(--sample-rate-hz, --unit), folders in it are named one by one",
         )
     yield from (open_recording(child, declared) for child in found)
 

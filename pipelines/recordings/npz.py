@@ -27,9 +27,10 @@ from pipelines.recordings.recording import (
     valid_name,
 )
 from pipelines.window import DTYPES, UNITS, SensorKey, Window
+from pipelines.wire import InvalidRecord, check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -149,6 +150,7 @@ def _open(
     ims = "t_unix" in arrays
     asset = declared.asset or _name(arrays, "asset")
     asset = asset or valid_name(f"ims-{path.stem}" if ims else path.stem)
+    _check_names(path, asset, sensors)
     telling = _Telling(
         asset=asset,
         # An IMS file does not say; see docs/recordings.md on why volts.
@@ -192,8 +194,17 @@ def _unit(path: Path, arrays: dict[str, NDArray[Any]], otherwise: str) -> str:
     return unit
 
 
+def _check_names(path: Path, asset: str, sensors: Sequence[_Sensor]) -> None:
+    try:
+        for sensor in sensors:
+            check_names(asset, sensor.name)
+    except InvalidRecord as error:
+        raise RecordingError(path, error.detail) from error
+
+
 def _name(arrays: dict[str, NDArray[Any]], name: str) -> str | None:
-    return valid_name(str(arrays[name])) if name in arrays else None
+    """Return a name as it is in the file: evidence is of the sensor that it was taken from."""
+    return str(arrays[name]) if name in arrays else None
 
 
 def _starts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -172,8 +173,9 @@ def nanoseconds(time: datetime) -> int:
 
 
 def valid_name(text: str) -> str:
-    """Return a file's name as an identifier of the wire format."""
-    return re.sub(r"[^\w.:\-]+", "-", text).strip("-")[:64] or "recording"
+    """Return a file's name as an identifier of the wire format; accents are composed (NFC)."""
+    composed = unicodedata.normalize("NFC", text)
+    return re.sub(r"[^\w.:\-]+", "-", composed).strip("-")[:64] or "recording"
 
 
 def undeclared(path: Path, declared: Declared, *names: str) -> RecordingError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -946,3 +948,21 @@ def test_a_sensors_name_may_have_slashes() -> None:
     command = command_for(Kind.FORGET, "Pump 7/shaft/de", "moved")
     assert (command.asset, command.sensor, command.why) == ("Pump 7", "shaft/de", "moved")
     assert command_for(Kind.FORGET, "Pump 7", "").sensor is None
+
+
+def test_score_gives_up_on_a_file_that_cannot_be_written_on(
+    fleet: Path, bundle: Path, tmp_path: Path
+) -> None:
+    script = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))\n"
+        f"sys.argv = ['bearingwatch', 'score', {str(fleet)!r}, '--model', {str(bundle)!r}, "
+        "'--out', 'scores.csv']\n"
+        "from daemon.entry import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script], cwd=tmp_path, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == ExitStatus.COULD_NOT_START, done.stderr
+    assert "scores.csv: cannot be written: File too large" in done.stderr
+    assert not (tmp_path / "scores.csv").exists()

@@ -81,6 +81,19 @@ def test_help_imports_next_to_nothing_and_answers_at_once() -> None:
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_output_that_finds_no_room_is_told_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*CALL, "models", "list"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr == (
+        "bearingwatch: what it prints cannot be written: No space left on device\n"
+    )
+
+
 def test_a_name_of_other_bytes_is_shown_escaped(tmp_path: Path) -> None:
     call = ["--machines", "1", "--degrading", "0", "--sensors", "1", "--windows", "1"]
     done = subprocess.run(

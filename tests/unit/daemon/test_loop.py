@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ import structlog
 from daemon.errors import ExitStatus, Fatal, Fenced, SettingsError, Unavailable
 from daemon.loop import FENCES_IN_A_ROW
 from daemon.sources.memory import MemorySource
+from models.judgement import Verdict
 from pipelines.window import SensorKey
 from tests.unit.daemon.loop_bench import SECOND_NS, Bench, window
 
@@ -217,6 +218,17 @@ def test_another_process_of_our_name_ends_this_one() -> None:
     assert caught.value.exit_status is ExitStatus.BAD_SETTINGS
 
 
+def test_a_source_that_only_goes_forward_is_not_read_again_after_a_fence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    monkeypatch.setattr(type(bench.source), "rewinds", property(lambda _: False))
+    bench.feed(window(0))
+    bench.journal.failures.plan(Fenced("a newer process runs on plant.db"))
+    with pytest.raises(SettingsError, match=r"runs on plant\.db"):
+        bench.finish()
+
+
 def test_fences_with_a_commit_between_them_are_rebalances() -> None:
     bench = Bench()
     for index in range(3):
@@ -346,6 +358,28 @@ def test_a_silent_sensor_is_told_once_and_heard_again() -> None:
     bench.feed(window(9))
     bench.steps(2)
     assert bench.metric("bearingwatch_health_events_total", event="heard_again") == 1
+
+
+def test_a_sensor_that_sends_old_windows_alone_falls_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    bench.feed(window(0), window(1))
+    bench.steps(2)
+    judge = bench.judge.judge
+
+    def late(states: Any, observations: Any) -> Any:
+        new, judgements = judge(states, observations)
+        return new, [replace(one, verdict=Verdict.LATE) for one in judgements]
+
+    monkeypatch.setattr(bench.judge, "judge", late)
+    for _ in range(8):
+        bench.feed(window(0))
+        bench.steps(2)
+        bench.clock.now += 1.0
+        bench.steps(1)
+    assert bench.metric("bearingwatch_health_events_total", event="fell_silent") == 1
+    assert bench.metric("bearingwatch_health_events_total", event="heard_again") == 0
 
 
 def test_a_declared_cadence_goes_before_what_was_seen() -> None:

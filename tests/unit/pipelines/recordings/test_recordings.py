@@ -26,7 +26,7 @@ from pipelines.recordings import (
     in_time_order,
     open_recording,
 )
-from pipelines.recordings.recording import nanoseconds
+from pipelines.recordings.recording import nanoseconds, valid_name
 from pipelines.window import SensorKey
 
 RATE = 1000.0
@@ -206,9 +206,24 @@ def test_a_femto_archive_is_one_sensor_with_two_axes(tmp_path: Path) -> None:
 def test_an_archive_names_its_machine_and_sensor_where_it_can(tmp_path: Path) -> None:
     path = make_femto_npz(tmp_path, asset="mill 3", sensor="de", rpm=np.nan)
     recording = open_recording(path)
-    assert recording.sensors == (SensorKey("mill-3", "de"),)
+    assert recording.sensors == (SensorKey("mill 3", "de"),)
     assert next(iter(recording)).rpm is None
     assert open_recording(path, asset="other").sensors == (SensorKey("other", "de"),)
+
+
+def test_names_in_an_archive_stay_as_they_are(tmp_path: Path) -> None:
+    path = make_femto_npz(tmp_path, asset="Pümpe 7", sensor="Lager A/DE")
+    assert open_recording(path).sensors == (SensorKey("Pümpe 7", "Lager A/DE"),)
+
+
+def test_a_name_in_an_archive_that_could_not_travel_is_refused(tmp_path: Path) -> None:
+    path = make_femto_npz(tmp_path, asset="pump\x1b[2J", sensor="de")
+    with pytest.raises(RecordingError, match="asset 'pump"):
+        open_recording(path)
+
+
+def test_accents_of_a_files_name_are_composed() -> None:
+    assert valid_name("Ku\u0308hler") == "Kühler"
 
 
 def test_an_ims_archive_is_four_sensors(tmp_path: Path) -> None:
