@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from pipelines.features import Observation
     from pipelines.window import SensorKey, Window
 
-_NO_DESCRIPTORS = frozenset({Verdict.LATE, Verdict.DUPLICATE, Verdict.SENSOR_FAULT})
-"""Nothing is charted of these: not in order, already there, or no signal of a machine."""
-
 _OLD = frozenset({Verdict.LATE, Verdict.DUPLICATE})
+"""Not in order, or already there: no sign that a sensor is alive."""
+
+_NO_DESCRIPTORS = _OLD | {Verdict.SENSOR_FAULT}
+"""Nothing is charted of these: old, or no signal of a machine."""
 
 
 class Judge(Protocol):

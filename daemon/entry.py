@@ -22,7 +22,9 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
             raise
-        sys.stderr.write(f"bearingwatch: what it prints cannot be written: {error.strerror}\n")
+        what = error.filename or "what it prints"
+        sys.stderr.write(f"bearingwatch: {what} cannot be written: {error.strerror}\n")
+        sys.stderr.flush()
         os._exit(3)  # at an ordinary exit Python would try to write the rest, and tell that too
 
 

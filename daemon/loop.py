@@ -403,8 +403,8 @@ class Loop:
         self._report.fenced(error)
         if self._fences >= FENCES_IN_A_ROW or not self._parts.source.rewinds:
             raise SettingsError(
-                f"fenced, {self._fences} times in a row: {error}; another process has the same "
-                "instance name or transactional id, stop one of them or name them apart"
+                f"fenced: {error}; another process has the same instance name or transactional "
+                "id, stop one of them or name them apart"
             ) from error
         held = self._holdings.partitions
         self._forget(held)

@@ -30,7 +30,7 @@ from pydantic_settings import NoDecode
 from models.policy import ConfirmationPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MIB: Final = 1 << 20
 MOST_AMONG: Final = 60
@@ -437,13 +437,15 @@ class Settings(Section):
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")
-    def _fleet_is_possible(self) -> Self:
-        if self.simulator.degrading > self.simulator.machines:
-            raise ValueError("simulator.degrading must not exceed simulator.machines")
+    def _goes_together(self) -> Self:
+        if problems := list(self._problems()):
+            raise ValueError("\n".join(problems))
         return self
 
-    @model_validator(mode="after")
-    def _chosen_tables_are_there(self) -> Self:
+    def _problems(self) -> Iterator[str]:
+        """Yield a line for each thing that does not go with another."""
+        if self.simulator.degrading > self.simulator.machines:
+            yield "simulator.degrading must not exceed simulator.machines"
         kinds: dict[str, list[str]] = {}
         for name in ("source", "series", "journal"):
             kinds.setdefault(getattr(self, name).kind, []).append(f"{name}.kind")
@@ -451,10 +453,9 @@ class Settings(Section):
             if kind in TABLES_OF_KINDS and getattr(self, kind) is None:
                 chosen = f"{' and '.join(choosing)} {'are' if len(choosing) > 1 else 'is'} {kind!r}"
                 default = ", which is the default" if kind == SeriesSettings().kind else ""
-                raise ValueError(f"{chosen}{default}, so the table [{kind}] is needed")
+                yield f"{chosen}{default}, so the table [{kind}] is needed"
         if self.journal.kind == "kafka" and self.source.kind != "kafka":
-            raise ValueError(
+            yield (
                 "journal.kind = 'kafka' commits offsets of Kafka, so source.kind must be 'kafka'"
                 f" and not {self.source.kind!r}; use journal.kind = 'sqlite'"
             )
-        return self

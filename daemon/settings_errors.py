@@ -67,7 +67,9 @@ def explain(
     """Return one line per mistake, each beginning with where it is."""
     if isinstance(error, UnreadableVariable):
         return _unreadable(error, origin)
-    lines = sorted({_line(detail, root, origin) for detail in error.errors(include_url=False)})
+    lines = sorted(
+        {line for one in error.errors(include_url=False) for line in _lines(one, root, origin)}
+    )
     return "\n".join(lines)
 
 
@@ -86,9 +88,11 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(names)}"
 
 
-def _line(detail: ErrorDetails, root: type[BaseModel], origin: Origin) -> str:
+def _lines(detail: ErrorDetails, root: type[BaseModel], origin: Origin) -> list[str]:
+    """Return a line for each mistake; a rule of what goes together may tell several."""
     place = [str(part) for part in detail["loc"]]
-    return f"{origin.of(place)}: {_mistake(detail, root, [] if origin.names_all else place)}"
+    mistakes = _mistake(detail, root, [] if origin.names_all else place)
+    return [f"{origin.of(place)}: {mistake}" for mistake in mistakes.splitlines()]
 
 
 def _mistake(detail: ErrorDetails, root: type[BaseModel], place: Sequence[str]) -> str:

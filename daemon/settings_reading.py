@@ -126,12 +126,14 @@ class JournalPart(TopicsPart):
         return self
 
 
-def load_settings(path: Path | None = None) -> Settings:
+def load_settings(path: Path | None = None, *, services: bool = True) -> Settings:
     """Read the file, lay the environment over it and check everything.
 
-    Raises `SettingsError` with one line per mistake.
+    Without a file, and where `services` are not needed, none has to be named. Raises
+    `SettingsError` with one line per mistake.
     """
-    told = _read(path) if path else {}
+    nowhere = {} if services else {"series": {"kind": "memory"}, "journal": {"kind": "memory"}}
+    told = _read(path) if path else nowhere
     folder = path.resolve().parent if path else Path.cwd()
     problems = _unknown_variables(os.environ)
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
@@ -45,16 +46,25 @@ class Stopping:
         """Return whether a stop was asked for."""
         return self.requested
 
-    def on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def on_signal(self, number: int, _frame: FrameType | None) -> None:
         """Ask for a stop; the second time, or out of time, end at once.
 
         Ending at once is as safe as being killed: what was not committed is done again.
         """
         if self.requested:
+            self._tell(number)
             self._force(ExitStatus.FATAL)
             return
         self.requested = True
         signal.setitimer(signal.ITIMER_REAL, self.within_s)
+
+    def _tell(self, number: int) -> None:
+        """Say why, past the log: who holds its lock, or fills its buffer, may be what hangs."""
+        late = f"stopping took over {self.within_s:g} s"
+        why = late if number == signal.SIGALRM else f"a second {signal.Signals(number).name}"
+        text = f"bearingwatch: {why}, so it ended at once; what was not committed is done again\n"
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), text.encode())
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -138,10 +138,13 @@ def load_bundle(which: Path | str | None = None) -> Bundle:
 
 
 def list_bundles(directory: Path | None = None) -> list[Path]:
-    """Return the directories of bundles in `directory` (None = the shipped ones), sorted."""
+    """Return the directories of bundles in `directory` (None = the shipped ones), sorted.
+
+    Of a bundle's own directory that is itself.
+    """
     root = directory or _shipped()
-    if not root.is_dir():
-        return []
+    if (root / MANIFEST).is_file():
+        return [root]
     return sorted(path.parent for path in root.glob(f"*/{MANIFEST}"))
 
 

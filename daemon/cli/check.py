@@ -49,14 +49,17 @@ def command(
     bearingwatch check -c plant.toml
     bearingwatch check -c plant.toml --connect
     bearingwatch check -c plant.toml recordings/
+    bearingwatch check recordings/
 
     Exit status: 0 all well, 2 bad settings, 3 the daemon could not start.
     """  # noqa: D301
     cap_threads()
     from daemon.settings_reading import load_settings
 
-    settings = load_settings(config)
-    click.echo("ok: settings")
+    services = config is not None or connect or not recordings
+    settings = load_settings(config, services=services)
+    if services:
+        click.echo("ok: settings")
     checks: list[Callable[[Settings], str]] = [_assets, _model]
     if settings.model.previous:
         checks.append(_previous)
@@ -198,21 +201,17 @@ def _described(recording: Recording, window: Window) -> str:
 
 def _connections(settings: Settings) -> list[Callable[[Settings], str]]:
     kafka = "kafka" in (settings.source.kind, settings.journal.kind)
-    return [_topics, _timeouts, _series] if kafka else [_series]
+    return [_kafka, _series] if kafka else [_series]
 
 
-def _topics(settings: Settings) -> str:
-    from daemon import topics
+def _kafka(settings: Settings) -> str:
+    """Look at timeouts and topics; brokers that are away are waited for once."""
+    from daemon import broker_timeouts, topics
 
+    click.echo(f"ok: {broker_timeouts.check(settings.kafka)}")
     if not show_findings(topics.check(settings.kafka, evidence=settings.journal.evidence)):
         raise StartError("topics are not as planned; see above")
     return f"topics at {','.join(settings.kafka.bootstrap_servers)}"
-
-
-def _timeouts(settings: Settings) -> str:
-    from daemon import broker_timeouts
-
-    return broker_timeouts.check(settings.kafka)
 
 
 def _series(settings: Settings) -> str:

@@ -52,6 +52,10 @@ def give(kind: Kind, name: str, config: Path | None, reason: str) -> None:
         f"{kind} of {name} is in {settings.windows_topic}, in each of {count} partitions;"
         f" id {command.id}"
     )
+    click.echo(
+        "the log of the process that follows it says command_applied; where none does, no sensor"
+        f" that was heard is named {name}"
+    )
 
 
 def command_for(kind: Kind, name: str, reason: str) -> Command:

@@ -151,9 +151,11 @@ def _of(told: str, exhibits: Iterable[Exhibit]) -> dict[Part, Evidence]:
     from daemon.evidence import Part, decode_evidence
 
     begun = told.lower()
+    if len(begun) < FEWEST:
+        raise SettingsError(f"{told!r} is no id yet: give its first {FEWEST} digits or more")
     found: dict[str, dict[str, bytes | None]] = {}
     for one in exhibits:
-        if one.alert == begun or (len(begun) >= FEWEST and one.alert.startswith(begun)):
+        if one.alert.startswith(begun):
             found.setdefault(one.alert, {})[one.part] = one.value
     there = {alert: values for alert, values in found.items() if any(values.values())}
     if len(there) > 1:
@@ -164,7 +166,7 @@ def _of(told: str, exhibits: Iterable[Exhibit]) -> dict[Part, Evidence]:
         raise SettingsError(
             f"no evidence of alert {told!r} is kept: it is older than a year, or evidence was off"
             " (journal.evidence), or there never was such an alert; without an id this command"
-            f" lists what there is, and takes the first {FEWEST} digits of an id or more"
+            " lists what there is"
         )
     order = list(Part)
     return {one.part: one for one in sorted(kept, key=lambda one: order.index(one.part))}

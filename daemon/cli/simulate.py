@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipelines.simulator import Fleet
     from pipelines.window import SensorKey
 
+DEGRADING = 3
 RATES = Finite(min=640, max=1_000_000)
 """In Hz: slower no features can be had, faster the wire format does not take."""
 CADENCES = Finite(min=0.001, max=31_536_000)
@@ -51,7 +52,7 @@ MOST_WINDOWS = 1_000_000
 @click.option(
     "--degrading",
     default=None,
-    show_default="3, or of fewer machines all",
+    show_default=f"{DEGRADING}, or every machine if fewer",
     type=click.IntRange(0),
     help="So many machines have one bearing that fails.",
 )
@@ -94,7 +95,7 @@ def command(out: Path, **wanted: Any) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError(f"{out}: is no empty folder; choose another one")
     if wanted["degrading"] is None:
-        wanted["degrading"] = min(3, wanted["machines"])
+        wanted["degrading"] = min(DEGRADING, wanted["machines"])
     if wanted["degrading"] > wanted["machines"]:
         raise SettingsError("--degrading: at most one bearing of each of the --machines can fail")
     fleet = drawn(wanted)

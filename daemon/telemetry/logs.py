@@ -88,7 +88,7 @@ def _renderer(out: TextIO, settings: LogSettings) -> Any:
     console = settings.format == "console" or (settings.format == "auto" and out.isatty())
     if console:
         return structlog.dev.ConsoleRenderer(colors=out.isatty())
-    return structlog.processors.JSONRenderer(sort_keys=False)
+    return structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False)
 
 
 def _install(handler: logging.Handler, level: str) -> None:

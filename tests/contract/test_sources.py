@@ -5,6 +5,7 @@ from typing import Protocol
 
 import pytest
 
+from daemon.errors import Fatal
 from daemon.settings import KafkaSettings
 from daemon.sources import Polled, Source
 from daemon.sources.kafka import KafkaSource
@@ -145,6 +146,19 @@ def test_after_seek_the_next_record_is_the_one_at_that_offset(bench: Bench) -> N
     source.seek(0, 7)
     polled = poll_until(source, lambda seen: len(records_of(seen)) == 3)
     assert offsets(polled) == [7, 8, 9]
+
+
+def test_what_rewinds_gives_a_record_again_and_what_does_not_refuses(bench: Bench) -> None:
+    bench.append(0, 3)
+    source = bench.member("one")
+    poll_until(source, lambda seen: len(records_of(seen)) == 3)
+    if not source.rewinds:
+        with pytest.raises(Fatal, match="only go forward"):
+            source.seek(0, 1)
+        return
+    source.seek(0, 1)
+    polled = poll_until(source, lambda seen: len(records_of(seen)) == 2)
+    assert offsets(polled) == [1, 2]
 
 
 def test_while_paused_no_record_comes_and_polling_goes_on(bench: Bench) -> None:

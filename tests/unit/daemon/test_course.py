@@ -33,7 +33,7 @@ from tests.unit.daemon.loop_bench import Bench, StubClock
 from tests.unit.daemon.loop_bench import window as plain_window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from daemon.journal import StateRecord
     from daemon.judging import Model
@@ -395,6 +395,18 @@ def test_a_state_of_another_log_follows_commands_again_as_soon_as_a_window_moved
     store.next_offsets.clear()  # the topic was made anew, its offsets begin at 0
     left = run(model, [*plant(62)[60 * 3 :], *rebaseline()], store=store)
     assert not decode_state(*_parts(left, KEY)).commissioned
+
+
+@pytest.mark.parametrize(("kind", "goes_on"), [(forget, True), (rebaseline, False)])
+def test_after_a_window_far_ahead_to_forget_helps_and_to_rebaseline_does_not(
+    model: Model, kind: Callable[[], list[Message]], goes_on: bool
+) -> None:
+    ahead = message(window(100_000, *KEY), 0)
+    back = [message(window(index, *KEY), 0) for index in range(30, 33)]
+    before = [message(window(index, *KEY), 0) for index in range(30)]
+    left = run(model, [*before, ahead, *kind(), *back])
+    late = left.metric("bearingwatch_windows_total", verdict="late")
+    assert late == (0 if goes_on else 3)
 
 
 def test_a_command_alone_lets_no_sensor_be_heard() -> None:

@@ -173,6 +173,14 @@ def test_a_kafka_journal_needs_a_kafka_source(tmp_path: Path) -> None:
     assert "journal.kind = 'kafka' commits offsets of Kafka" in complaint(tmp_path, told)
 
 
+def test_all_that_does_not_go_together_is_told_at_once(tmp_path: Path) -> None:
+    told = "[simulator]\nmachines = 1\ndegrading = 2\n"
+    lines = complaint(tmp_path, told + OFFLINE.replace("[sqlite]", "[csv]")).splitlines()
+    assert len(lines) == 2
+    assert "the table [sqlite] is needed" in lines[0] + lines[1]
+    assert "simulator.degrading must not exceed" in lines[0] + lines[1]
+
+
 def test_without_a_file_it_says_how_to_name_one() -> None:
     with pytest.raises(SettingsError, match="give -c FILE"):
         load_settings()

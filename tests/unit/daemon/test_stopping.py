@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from daemon.errors import ExitStatus
 from daemon.stopping import Started, Stopping
 
@@ -19,7 +21,7 @@ class Part:
             raise OSError("already gone")
 
 
-def test_a_first_signal_asks_and_a_second_forces() -> None:
+def test_a_first_signal_asks_and_a_second_forces(capfd: pytest.CaptureFixture[str]) -> None:
     forced: list[int] = []
     stopping = Stopping(60.0, forced.append)
     with stopping.listening():
@@ -28,15 +30,17 @@ def test_a_first_signal_asks_and_a_second_forces() -> None:
         assert forced == []
         signal.raise_signal(signal.SIGINT)
     assert forced == [ExitStatus.FATAL]
+    assert "a second SIGINT, so it ended at once" in capfd.readouterr().err
 
 
-def test_a_stop_that_takes_too_long_is_forced() -> None:
+def test_a_stop_that_takes_too_long_is_forced(capfd: pytest.CaptureFixture[str]) -> None:
     forced: list[int] = []
     stopping = Stopping(0.01, forced.append)
     with stopping.listening():
         signal.raise_signal(signal.SIGTERM)
         signal.sigtimedwait([], 0.2)
     assert forced == [ExitStatus.FATAL]
+    assert "stopping took over 0.01 s" in capfd.readouterr().err
 
 
 def test_handlers_are_put_back() -> None:

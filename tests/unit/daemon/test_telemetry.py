@@ -60,6 +60,11 @@ def test_a_line_is_json_with_event_level_logger_and_instance(stream: io.StringIO
     assert line["partitions"] == [1]
 
 
+def test_names_stay_as_they_are_written(stream: io.StringIO) -> None:
+    structlog.get_logger("bearingwatch.x").info("sensors_noted", sensors=["Lüfter/Süd\n"])
+    assert '"Lüfter/Süd\\n"' in stream.getvalue()
+
+
 def test_repeats_of_one_reason_are_left_out(stream: io.StringIO) -> None:
     log = structlog.get_logger("bearingwatch.x")
     for _ in range(5):

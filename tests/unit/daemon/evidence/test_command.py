@@ -64,7 +64,7 @@ def test_an_id_may_be_in_capitals_or_only_begun(
 def test_less_than_six_digits_name_no_alert(plant: Path) -> None:
     done = evidence(listed(plant)[1][:5], "-c", plant)
     assert done.exit_code == ExitStatus.BAD_SETTINGS
-    assert "the first 6 digits of an id or more" in done.stderr
+    assert "is no id yet: give its first 6 digits or more" in done.stderr
 
 
 def test_what_begins_several_ids_is_told(plant: Path, monkeypatch: pytest.MonkeyPatch) -> None:

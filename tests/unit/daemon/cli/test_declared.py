@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from scipy.io import wavfile
 
-from daemon.cli import cli
 from daemon.errors import ExitStatus
-from tests.plant.bundles import write_bundle
+from tests.unit.daemon.cli.calling import bearingwatch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,15 +23,6 @@ rated_rpm = 1480
 match = "pump"
 limits = { unit = "mm/s", rms_warning = 4.5 }
 """
-
-
-def bearingwatch(*arguments: str | float | Path) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_bundle(tmp_path_factory.mktemp("bundle"))
 
 
 @pytest.fixture

@@ -1,0 +1,206 @@
+"""`score`: a row per window and sensor, and what is said of those left out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from daemon.cli.score import Summary, rows_in
+from daemon.errors import ExitStatus
+from models.judgement import Status
+from tests.unit.daemon.cli.calling import bearingwatch, noise, rows
+from tests.unit.daemon.loop_bench import judgement, observation, window
+
+
+def test_score_writes_one_row_per_window_and_sensor(
+    fleet: Path, bundle: Path, tmp_path: Path
+) -> None:
+    done = bearingwatch("score", fleet, "--out", tmp_path / "scores.csv", "--model", bundle)
+    assert done.exit_code == 0, done.output
+    found = rows(tmp_path / "scores.csv")
+    assert list(found[0]) == [
+        "asset", "sensor", "index", "time", "loss", "threshold", "zone", "state", "louder",
+    ]  # fmt: skip
+    assert len(found) == 60
+    sensors = {(row["asset"], row["sensor"]) for row in found}
+    for sensor in sensors:
+        indices = [int(r["index"]) for r in found if (r["asset"], r["sensor"]) == sensor]
+        assert indices == list(range(30))
+    assert "60 rows are in" in done.output
+    assert "normal, commissioning" in done.output
+    assert done.output.count(": nothing judged: 100 windows are needed, got 30") == 2
+    assert "times are invented, from 2000-01-01 on" in done.output
+    assert sensors == {(row["asset"], row["sensor"]) for row in rows(fleet / "truth.csv")}
+
+
+@pytest.mark.parametrize("start", ["1900-01-01", "1969-12-31T23:59:59Z", "2300-01-01"])
+def test_score_refuses_times_that_no_window_can_have(
+    bundle: Path, tmp_path: Path, start: str
+) -> None:
+    path = noise(tmp_path / "pump.wav", 5120, 2)
+    done = bearingwatch(
+        "score", path, "--unit", "g", "--full-scale", 50, "--start", start,
+        "--out", tmp_path / "s.csv", "--model", bundle,
+    )  # fmt: skip
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "start must be from 1970-01-01 to 2262-04-11" in done.stderr
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_the_rows_that_are_told_are_those_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("asset,time\npump,1\npump,2\n")
+    assert rows_in(tmp_path / "s.csv") == 2
+
+
+def test_a_summary_tells_why_nothing_was_judged() -> None:
+    windows = [judgement(observation(window(index)), index) for index in range(120)]
+    learning = [replace(each, status=Status.COMMISSIONING) for each in windows]
+    summary = Summary()
+    summary.add(learning[:1])
+    assert list(summary._unjudged()) == [
+        "pump/de: nothing judged: 100 windows are needed, got 1",
+    ]
+    summary.add(learning[1:])
+    assert next(summary._unjudged()).endswith("900 s of windows are needed, got 119 s")
+    summary.add(windows)
+    assert list(summary._unjudged()) == []
+
+
+def test_score_says_which_windows_it_left_out_and_why(bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    noise(folder / "good.wav", 5120, 2)
+    slow = noise(folder / "slow.wav", 200, 3)
+    done = bearingwatch(
+        "score", folder, "--unit", "g", "--full-scale", 50, "--out", tmp_path / "s.csv",
+        "--model", bundle,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert len(rows(tmp_path / "s.csv")) == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert "windows read: 5 of 5" in done.stderr
+    assert line.startswith(
+        f"warning: 3 windows were left out as bad_rate, the first of slow/signal in {slow}: "
+    )
+    assert "640" in line
+    assert "2 rows are in" in done.stdout
+
+
+def test_score_counts_what_it_left_out_by_reason(bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    noise(folder / "good.wav", 5120, 1)
+    noise(folder / "slow.wav", 200, 1)
+    done = bearingwatch(
+        "score", folder, "--unit", "g", "--full-scale", 50, "--window-s", 0.02,
+        "--out", tmp_path / "s.csv", "--model", bundle,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    told = [line.split(",")[0] for line in done.stderr.splitlines() if "left out" in line]
+    assert sorted(told) == [
+        "warning: 50 windows were left out as bad_count",
+        "warning: 50 windows were left out as bad_rate",
+    ]
+    assert rows(tmp_path / "s.csv") == []
+    assert "0 rows are in" in done.stdout
+
+
+def test_a_window_that_is_not_after_the_last_has_a_row_and_no_index(
+    fleet: Path, bundle: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "pump.npz"
+    with np.load(next(fleet.glob("*.npz"))) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    # Later by so little that in whole microseconds it is the same time.
+    arrays["t_s"][11] = arrays["t_s"][10] + 1e-8
+    np.savez(path, **arrays)
+    done = bearingwatch("score", path, "--out", tmp_path / "s.csv", "--model", bundle)
+    assert done.exit_code == 0, done.output
+    found = rows(tmp_path / "s.csv")
+    assert [int(row["index"]) for row in found] == [*range(11), -1, *range(11, 29)]
+    assert found[10]["time"] == found[11]["time"]
+    assert found[11]["loss"] == ""
+    assert "1 window was not after the sensor's last: late or there already" in done.output
+    assert "30 rows are in" in done.output
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_score_says_the_same_at_any_batch_size(
+    fleet: Path, bundle: Path, tmp_path: Path, batch: int
+) -> None:
+    for name, size in (("a.csv", 256), ("b.csv", batch)):
+        done = bearingwatch(
+            "score", fleet, "--out", tmp_path / name, "--model", bundle, "--batch-windows", size
+        )
+        assert done.exit_code == 0, done.output
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_score_does_not_obey_a_daemons_environment(
+    fleet: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_SERIES__KIND", "influxdb")
+    done = bearingwatch("score", fleet, "--out", tmp_path / "s.csv", "--model", bundle)
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        ("read/machine.npz", "machine.npz"),
+        ("read/machine.npz", "linked.npz"),
+        ("read", "scores.csv"),
+        ("read", "deeper/scores.csv"),
+    ],
+)
+def test_score_writes_nothing_over_or_beside_what_it_reads(
+    fleet: Path, tmp_path: Path, read: str, name: str
+) -> None:
+    folder = tmp_path / "read"
+    (folder / "deeper").mkdir(parents=True)
+    recording = folder / "machine.npz"
+    recording.write_bytes(next(fleet.glob("*.npz")).read_bytes())
+    (folder / "linked.npz").symlink_to(recording)
+    before = recording.read_bytes()
+    done = bearingwatch("score", tmp_path / read, "--out", folder / name)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "choose " in done.output
+    assert recording.read_bytes() == before
+    assert not (folder / "scores.csv").exists()
+
+
+def test_score_makes_no_folders(fleet: Path, tmp_path: Path) -> None:
+    done = bearingwatch("score", fleet, "--out", tmp_path / "none" / "scores.csv")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "there is no folder" in done.output
+    assert not (tmp_path / "none").exists()
+    assert "is a folder" in bearingwatch("score", fleet, "--out", tmp_path).output
+
+
+def test_a_missing_bundle_is_named(fleet: Path, tmp_path: Path) -> None:
+    done = bearingwatch("score", fleet, "--out", tmp_path / "s.csv", "--model", tmp_path / "none")
+    assert done.exit_code == ExitStatus.COULD_NOT_START
+    assert "not a bundle" in done.output
+
+
+def test_score_gives_up_on_a_file_that_cannot_be_written_on(
+    fleet: Path, bundle: Path, tmp_path: Path
+) -> None:
+    script = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))\n"
+        f"sys.argv = ['bearingwatch', 'score', {str(fleet)!r}, '--model', {str(bundle)!r}, "
+        "'--out', 'scores.csv']\n"
+        "from daemon.entry import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script], cwd=tmp_path, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == ExitStatus.COULD_NOT_START, done.stderr
+    assert "scores.csv: cannot be written: File too large" in done.stderr
+    assert not (tmp_path / "scores.csv").exists()
