@@ -6,7 +6,6 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 
-from tests.servers.cache import NetworkMissing, no_network
 from tests.servers.process import START_TIMEOUT_S, STOP_TIMEOUT_S, ServerFailed
 
 _ENGINES = ("docker", "podman")
@@ -30,17 +29,23 @@ def _answers(name: str) -> bool:
     return done.returncode == 0
 
 
-def pull(command: str, image: str) -> None:
-    """Have `image` on this machine; raise ``NetworkMissing`` or ``ServerFailed``."""
-    here = [command, "image", "inspect", image]
-    if subprocess.run(here, capture_output=True, check=False).returncode == 0:
-        return
-    try:
-        _run(command, "pull", image)
-    except ServerFailed as error:
-        if no_network(str(error)):
-            raise NetworkMissing(str(error)) from error
-        raise
+def holder(image: str) -> str | None:
+    """Name of the engine that answers and has `image`; one that cannot have it is no use."""
+    command = engine()
+    if command is None:
+        return None
+    done = subprocess.run([command, "image", "inspect", image], capture_output=True, check=False)
+    return command if done.returncode == 0 else None
+
+
+def pull(image: str) -> str | None:
+    """Let the engine have `image`; what it says where it cannot."""
+    if holder(image) is None:
+        try:
+            _run(str(engine()), "pull", image)
+        except ServerFailed as error:
+            return str(error)
+    return None
 
 
 class ContainerServer:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers.builds import INFLUXDB
-from tests.servers.container import ContainerServer, engine
+from tests.servers.container import ContainerServer, holder
 from tests.servers.process import Lifecycle, ServerProcess, free_ports
 
 IMAGE = "influxdb:2.7"
@@ -46,7 +46,7 @@ def running_influxdb(directory: Path, *, port: int | None = None) -> Iterator[In
     port = port or free_ports(1)[0]
     url = f"http://127.0.0.1:{port}"
     directory.mkdir(parents=True, exist_ok=True)
-    command = engine()
+    command = holder(IMAGE)
     lifecycle = _container(command, port) if command else _process(directory, port)
     try:
         lifecycle.start()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers.builds import KAFKA
-from tests.servers.container import ContainerServer, engine
+from tests.servers.container import ContainerServer, holder
 from tests.servers.process import Lifecycle, ServerFailed, ServerProcess, free_ports, port_answers
 
 IMAGE = "apache/kafka:4.1.1"
@@ -59,7 +59,7 @@ def running_kafka(
     properties = _properties(broker_port, controller_port) | dict(settings or {})
     directory.mkdir(parents=True, exist_ok=True)
     lifecycle: Lifecycle
-    if command := engine():
+    if command := holder(IMAGE):
         lifecycle = _container(command, properties, broker_port)
     else:
         lifecycle = _process(directory, properties, broker_port)

@@ -1,10 +1,12 @@
 """Where each server of the tests comes from, decided before anything is fetched or started.
 
 In this order: environment variables, a container engine that answers, the cache, a build. Only a
-missing tool or a missing network may end in a skip; a build or a start that fails is a failure.
+missing tool or a missing network may end in a skip; a build or a start that fails is a failure. An
+engine that cannot have the image, as without a registry, is as good as none.
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,11 +68,15 @@ def plan() -> list[Step]:
 def step_for(name: str) -> Step:
     """Say where the server `name` would come from, without doing anything about it."""
     server = _named(name)
-    recipe = server.recipe
     if given := os.environ.get(server.variable):
         return Step(server.name, Way.GIVEN, f"{server.variable}={given}")
     if command := engine():
         return Step(server.name, Way.ENGINE, f"{server.image} with {command}")
+    return _without_engine(server)
+
+
+def _without_engine(server: _Server) -> Step:
+    recipe = server.recipe
     if missing := recipe.missing():
         return Step(server.name, Way.SKIP, missing_tools_message(missing))
     if recipe.built():
@@ -84,14 +90,19 @@ def ensure(name: str) -> Step:
     Raises ``BuildFailed`` or ``ServerFailed``; a missing network turns into a skip.
     """
     server, step = _named(name), step_for(name)
+    if step.way is Way.ENGINE:
+        problem = pull(server.image)
+        if problem is None:
+            return step
+        print(problem, file=sys.stderr, flush=True)
+        step = _without_engine(server)
+    if step.way is not Way.BUILD:
+        return step
     try:
-        if step.way is Way.ENGINE:
-            pull(str(engine()), server.image)
-        if step.way is Way.BUILD:
-            server.recipe.ensure()
+        server.recipe.ensure()
     except NetworkMissing as error:
         return Step(name, Way.SKIP, str(error))
-    return step_for(name)
+    return _without_engine(server)
 
 
 def _named(name: str) -> _Server:

@@ -6,7 +6,8 @@ import pytest
 from tests.servers import plan
 from tests.servers.builds import HERE, INFLUXDB_VERSION, KAFKA, KAFKA_VERSION
 from tests.servers.cache import cache_root
-from tests.servers.container import engine
+from tests.servers.container import engine, holder
+from tests.servers.kafka import IMAGE
 from tests.servers.plan import Way
 
 
@@ -54,6 +55,17 @@ def test_an_engine_counts_when_it_answers(bare_machine: Path) -> None:
     put_tool(bare_machine, "podman")
     assert plan.step_for("kafka").way is Way.ENGINE
     assert "podman" in plan.step_for("kafka").why
+
+
+def test_an_engine_that_cannot_have_the_image_is_as_good_as_none(bare_machine: Path) -> None:
+    tool = bare_machine / "podman"
+    tool.write_text('#!/bin/sh\ntest "$1" = info\n')
+    tool.chmod(0o755)
+    put_tool(bare_machine, "java")
+    (cache_root() / KAFKA.entry).mkdir(parents=True)
+    assert plan.step_for("kafka").way is Way.ENGINE
+    assert plan.ensure("kafka").way is Way.FOUND
+    assert holder(IMAGE) is None
 
 
 def test_an_engine_without_its_daemon_does_not_count(bare_machine: Path) -> None:
