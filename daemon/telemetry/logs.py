@@ -99,6 +99,9 @@ def _install(handler: logging.Handler, level: str) -> None:
     handler.bearingwatch = True  # type: ignore[attr-defined]
     root.addHandler(handler)
     root.setLevel(level.upper())
-    # Libraries are quieter than we are: their information is debugging to an operator.
-    for library in ("kafka", "urllib3", "influxdb_client"):
-        logging.getLogger(library).setLevel(max(logging.WARNING, root.level))
+    # Libraries are quieter than we are: their information is debugging to an operator. Of an outage
+    # Kafka's client warns at every attempt; its errors tell why, and ours what comes of it.
+    least = {"kafka": logging.ERROR, "urllib3": logging.WARNING, "influxdb_client": logging.WARNING}
+    for library, level_of_it in least.items():
+        quiet = logging.WARNING if root.level == logging.DEBUG else level_of_it
+        logging.getLogger(library).setLevel(max(quiet, root.level))

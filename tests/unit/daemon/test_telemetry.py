@@ -97,16 +97,32 @@ def test_events_of_other_partitions_are_told_apart(stream: io.StringIO) -> None:
 
 def test_lines_of_libraries_are_limited_too(stream: io.StringIO) -> None:
     for attempt in range(11):
-        logging.getLogger("kafka.conn").warning("connect attempt %d failed", attempt)
+        logging.getLogger("kafka.conn").error("connect attempt %d failed", attempt)
     (line,) = lines(stream)
     assert line["event"] == "connect attempt 0 failed"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (LogSettings(format="json"), ["error"]),
+        (LogSettings(format="json", level="debug"), ["warning", "error"]),
+    ],
+)
+def test_of_the_kafka_client_errors_are_written_and_warnings_to_who_debugs(
+    stream: io.StringIO, settings: LogSettings, expected: list[str]
+) -> None:
+    configure_logs(settings, stream=stream)
+    logging.getLogger("kafka.net.manager").warning("not ready")
+    logging.getLogger("kafka.net.manager").error("failed")
+    assert [line["level"] for line in lines(stream)] == expected
 
 
 def test_lines_that_libraries_filled_in_themselves_are_limited_too(stream: io.StringIO) -> None:
     for number in range(3):
         text = f"Task <Task object at {hex(0x7FAD0CF0 + number)}> ran for 0.{number}14s"
-        logging.getLogger("kafka.net.selector").warning(text)
-    logging.getLogger("kafka.net.selector").warning("another thing")
+        logging.getLogger("kafka.net.selector").error(text)
+    logging.getLogger("kafka.net.selector").error("another thing")
     assert [line["event"].split()[0] for line in lines(stream)] == ["Task", "another"]
 
 
@@ -122,7 +138,7 @@ def test_a_librarys_exception_is_text_of_one_line(stream: io.StringIO) -> None:
 
 def test_a_line_begins_with_when_how_bad_and_what(stream: io.StringIO) -> None:
     structlog.get_logger("bearingwatch.x").info("partitions_assigned", partitions=[1])
-    logging.getLogger("kafka.conn").warning("connect attempt failed")
+    logging.getLogger("kafka.conn").error("connect attempt failed")
     for line in lines(stream):
         assert list(line)[:3] == ["timestamp", "level", "event"]
 
