@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from models import zones
 from models.alerts import AlertEvent, Transition, Zone
 from models.commissioning import restart
-from models.judging import LEARNING_FLAGS
+from models.learning import LEARNING_FLAGS
 from models.linking import OpenAlert, OpenAlerts
 from models.policy import LinkPolicy
 from models.state import PROVISIONAL, REBASELINING, with_row

@@ -26,22 +26,16 @@ from models import budget, charts, commissioning, gates, restarts, zones
 from models.columns import Columns
 from models.incidents import Teller
 from models.judgement import Grounds, Note, Verdict
+from models.learning import Learner
 from models.restarts import GAP_CADENCES
 from models.rounds import Round, alike
-from models.scoring import Bands, Task, highs_of, losses_of, score
+from models.scoring import Bands, Task, score
 from models.state import (
     COMMISSIONED,
     FAULTY,
-    HOT,
     PROVISIONAL,
-    QUIETER,
-    REBASELINING,
-    RELEARNING,
-    RELEARNT,
     STOPPED,
-    SUSPICIOUS,
     Cold,
-    Successor,
 )
 from models.zones import Exceedances
 from pipelines.quality import SensorFault
@@ -57,16 +51,10 @@ if TYPE_CHECKING:
     from models.engines import Engine
     from models.policy import DetectorSettings, LimitsLookup
     from models.rounds import Batch
-    from pipelines.features import Observation
-    from pipelines.normalise import Baseline
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
     Rows = np.ndarray[Any, Any]
-
-LEARNING_FLAGS: Final = (
-    COMMISSIONED | PROVISIONAL | SUSPICIOUS | REBASELINING | QUIETER | RELEARNING | RELEARNT
-)
 
 VERDICTS: Final = (
     Verdict.SCORED,
@@ -111,7 +99,8 @@ class Judge:
         limits: LimitsLookup,
         successor: Judge | None = None,
     ) -> None:
-        self._newest = successor or self
+        after = successor._learner if successor else None
+        self._learner: Learner = Learner(bundle, engine, settings, after)
         self._former = successor is not None
         self._bundle = bundle.hash[:16].encode()
         self._features = bundle.features_hash[:16].encode()
@@ -134,9 +123,8 @@ class Judge:
         value = charts.charted(batch.scores.loss[positions], self._settings.charts)
         reading = self._read(batch, current, value)
         change = self._chart(batch, current, sorts, value, reading)
-        self._learn(batch, current, sorts)
-        self._learn_beside(batch, current, sorts, change)
-        self._learn_after_stop(current, sorts, change)
+        learning, charted = sorts.learning, sorts.charted
+        self._learner.learn(batch, current, learning=learning, charted=charted, change=change)
         self._write(batch, current, sorts, reading, change)
         current.scatter(batch)
 
@@ -149,52 +137,17 @@ class Judge:
         for k in np.flatnonzero(strange & current.active).tolist():
             row = rows[k : k + 1]
             reason = self._reason(row, alike=bool(current.alike[k]))
-            judge = self if reason == Note.BUNDLE_CHANGED else self._newest
+            same = reason == Note.BUNDLE_CHANGED
+            learner = self._learner if same else self._learner.newest
             if row["index"][0]:
-                current.tell(k, (reason,), judge._change_of(row))
-            if reason == Note.BUNDLE_CHANGED:
-                current.colds[k] = self._carry_over(row, current.colds[k])
-            else:
-                current.colds[k] = commissioning.restart(current.colds[k])
-                row["flags"] &= ~np.uint32(LEARNING_FLAGS)
-                judge._begin(row)
-
-    def _change_of(self, row: Rows) -> tuple[str, str] | None:
-        """Return the bundle that judged a row before and this one, if it is another."""
-        before, after = row["bundle"][0].decode(), self._bundle.decode()
-        return None if before == after else (before, after)
-
-    def _begin(self, row: Rows) -> None:
-        """Let this bundle judge a row, with nothing known of its loss."""
-        row["bundle"], row["features"] = self._bundle, self._features
-        self._reset(row)
-
-    def _reset(self, row: Rows) -> None:
-        charts.reset(row, self._prior, self._settings.budget.correlation_prior)
-
-    def _carry_over(self, row: Rows, cold: Cold) -> Cold:
-        """Let this network judge a row from where its references belong; return its cold state."""
-        before, after = cold.charted, self._charted(cold)
-        counted = row["anchor_count"][0]
-        row["bundle"] = self._bundle
-        if before and after and counted:
-            charts.carry_over(row, np.array(before), np.array(after))
-        else:
-            self._reset(row)
-        return replace(cold, charted=after) if after else cold
-
-    def _charted(self, cold: Cold) -> tuple[float, ...]:
-        """Return what a sensor's examples chart under this network; nothing where it has none."""
-        if cold.baseline is None or cold.examples is None:
-            return ()
-        policy = self._settings.charts
-        loss = losses_of(self._engine, cold.examples, cold.baseline, policy, self._bands)
-        return tuple(charts.charted(loss, policy).tolist())
+                current.tell(k, (reason,), learner.change_of(row))
+            go_on = learner.carry_over if same else learner.begin_anew
+            current.colds[k] = go_on(row, current.colds[k])
 
     def _count_odd(self, current: Round) -> None:
         """Hold back windows of another signal until there are enough of them in a row."""
         rows = current.rows
-        unlike = current.active & ~current.alike & self._known(current)
+        unlike = current.active & ~current.alike & self._learner.known(current)
         counted = np.where(unlike, rows["odd"] + 1, np.where(current.active, 0, rows["odd"]))
         current.odd = unlike & (counted < self._settings.gates.odd_windows)
         rows["odd"] = np.where(unlike & ~current.odd, 0, counted)
@@ -220,7 +173,8 @@ class Judge:
     def _score(self, batch: Batch, current: Round) -> None:
         """Score the round's windows, and the later ones of their sensors, where it is not done."""
         tasks: list[Task] = []
-        usable = current.commissioned & ~current.duplicate & ~current.faulty & self._known(current)
+        usable = current.commissioned & ~current.duplicate & ~current.faulty
+        usable &= self._learner.known(current)
         for k in np.flatnonzero(usable).tolist():
             cold, detail = current.colds[k], batch.scores.details[current.positions[k]]
             if detail is None or detail.baseline is not cold.baseline:
@@ -228,10 +182,6 @@ class Judge:
                 tasks.extend(_tasks(batch, later, cold, former=self._former))
         if tasks:
             score(self._engine, tasks, batch.scores, self._settings.charts, self._bands)
-
-    def _known(self, current: Round) -> Bools:
-        known: Bools = current.rows["features"] == self._features
-        return known
 
     def _sort(self, batch: Batch, current: Round) -> Sorted:
         """Decide what is done with each window, and note where that changed."""
@@ -280,12 +230,7 @@ class Judge:
         runs = current.active & ~(sorts.faulty | sorts.stopped | current.odd)
         back = restarts.came_back(rows, current.start_ns, runs, self._settings.restarts)
         back &= (rows["flags"] & (COMMISSIONED | PROVISIONAL)) == COMMISSIONED
-        if self._newest is not self:  # the next bundle's baseline is learnt beside already
-            return
-        for k in np.flatnonzero(back & self._known(current)).tolist():
-            rows["flags"][k] |= np.uint32(RELEARNING)
-            successor = Successor(self._features.decode(), Cold())
-            current.colds[k] = replace(current.colds[k], successor=successor)
+        self._learner.begin_after_stop(current, back)
 
     def _read(self, batch: Batch, current: Round, value: Floats) -> Reading:
         """Read the charts before the windows move them."""
@@ -404,134 +349,6 @@ class Judge:
                 warning[k], alarm[k] = limits.exceeded(observation)
         return warning | alarm, alarm
 
-    def _learn(self, batch: Batch, current: Round, sorts: Sorted) -> None:
-        """Take windows into baselines that are being learnt or are provisional."""
-        provisional = (current.rows["flags"] & PROVISIONAL) != 0
-        chosen = _healthy(current) & (sorts.learning | (sorts.charted & provisional))
-        known = self._known(current)
-        for k in np.flatnonzero(chosen).tolist():
-            if known[k]:
-                self._advance(current, k, current.observations[k])
-            else:  # begun anew in this round, by what the newest bundle sees
-                self._newest._advance(current, k, batch.observations[current.positions[k]])
-
-    def _advance(self, current: Round, k: int, observation: Observation) -> None:
-        """Take one window into the baseline of row `k`; begin its charts where that is complete."""
-        row = current.rows[k : k + 1]
-        cold, notes = self._advanced(row, current.colds[k], observation)
-        if notes:
-            self._reset(row)
-            current.tell(k, notes)
-        current.colds[k] = cold
-
-    def _advanced(
-        self, row: Rows, cold: Cold, observation: Observation
-    ) -> tuple[Cold, tuple[Note, ...]]:
-        """Take one window into `cold`; see `commissioning.advance`."""
-        cold, notes = commissioning.advance(
-            row,
-            cold,
-            observation,
-            policy=self._settings.commissioning,
-            envelope_bands=self._view.envelope_bands,
-        )
-        return (replace(cold, charted=self._charted(cold)) if notes else cold), notes
-
-    def _learn_beside(
-        self, batch: Batch, current: Round, sorts: Sorted, change: NDArray[np.int64]
-    ) -> None:
-        """Let the successor learn from what this judge calls normal."""
-        if self._newest is self:
-            return
-        chosen = _healthy(current) & (sorts.learning | sorts.charted) & self._known(current)
-        # An event of this window is still to be told, by the baseline that it came of.
-        for k in np.flatnonzero(chosen & (change == zones.STAY)).tolist():
-            self._newest._inherit(current, k, batch.observations[current.positions[k]])
-
-    def _inherit(self, current: Round, k: int, observation: Observation) -> None:
-        """Learn what row `k` looks like to this bundle, and take it over when that is complete.
-
-        Zone and confirmation stay as they are; the charts begin like those of any new baseline.
-        """
-        row, cold = current.rows[k : k + 1], current.colds[k]
-        change, successor = self._change_of(row), cold.successor
-        if successor is None or successor.features != self._features.decode():
-            successor = Successor(self._features.decode(), Cold())
-            current.tell(k, (Note.LEARNING_BESIDE,), change)
-        apart = np.zeros(1, HOT)
-        learnt, notes = self._advanced(apart, successor.learning, observation)
-        if not notes:
-            current.colds[k] = replace(cold, successor=replace(successor, learning=learnt))
-            return
-        current.colds[k] = commissioning.succeed(cold, learnt)
-        row["flags"] = (row["flags"] & ~np.uint32(LEARNING_FLAGS)) | apart["flags"]
-        self._begin(row)
-        doubts = tuple(note for note in notes if note is not Note.COMMISSIONED)
-        current.tell(k, (Note.HANDED_OVER, *doubts), change)
-
-    def _learn_after_stop(self, current: Round, sorts: Sorted, change: NDArray[np.int64]) -> None:
-        """Learn a baseline for machines back from a long stop, of what the old one calls normal."""
-        learning = (current.rows["flags"] & RELEARNING) != 0
-        chosen = learning & sorts.charted & _healthy(current) & (change == zones.STAY)
-        for k in np.flatnonzero(chosen).tolist():
-            self._relearn(current, k)
-
-    def _relearn(self, current: Round, k: int) -> None:
-        """Take one window in; a baseline that is complete takes over, or is dropped for good."""
-        row, cold = current.rows[k : k + 1], current.colds[k]
-        if cold.successor is None or cold.successor.features != self._features.decode():
-            return
-        learning = cold.successor.learning
-        learnt, notes = self._advanced(np.zeros(1, HOT), learning, current.observations[k])
-        if not notes:
-            successor = replace(cold.successor, learning=learnt)
-            current.colds[k] = replace(cold, successor=successor)
-            return
-        row["flags"] &= ~np.uint32(RELEARNING)
-        origin = cold.old_baseline if row["flags"][0] & RELEARNT else cold.baseline
-        if notes == (Note.COMMISSIONED,) and self._resembles(learnt.baseline, origin):
-            current.colds[k] = self._follow_on(row, cold, learnt, origin)
-            current.tell(k, (Note.REBASELINED_AFTER_STOP,))
-        else:
-            current.colds[k] = replace(cold, successor=None)
-
-    def _resembles(self, new: Baseline | None, origin: Baseline | None) -> bool:
-        if new is None or origin is None:
-            return False
-        return restarts.resembles(new, origin, self._settings.restarts)
-
-    def _follow_on(self, row: Rows, cold: Cold, learnt: Cold, origin: Baseline | None) -> Cold:
-        """Let a row be judged by what was learnt beside `cold`; return its cold state.
-
-        The references of the loss follow from what the examples chart by the old baseline to what
-        they chart by the new one: who was on the way to a limit is as near to it as before.
-        """
-        assert learnt.baseline is not None  # noqa: S101 (it resembles one)
-        assert origin is not None  # noqa: S101
-        baseline = restarts.follow_on(learnt.baseline, origin, self._bands.spectral)
-        before = replace(learnt, baseline=cold.baseline)
-        after = replace(learnt, baseline=baseline, baseline_id=baseline.id)
-        after = replace(after, charted=self._charted(after))
-        self._carry_references(row, before, after)
-        if row["flags"][0] & RELEARNT:  # the first baseline stays the old one
-            cold = replace(cold, baseline=None, baseline_id="")
-        row["flags"] |= np.uint32(RELEARNT)
-        return commissioning.succeed(cold, after)
-
-    def _carry_references(self, row: Rows, before: Cold, after: Cold) -> None:
-        """Move a row's references from where the same examples lay by the one baseline."""
-        charted = self._charted(before)
-        if charted and after.charted:
-            charts.carry_over(row, np.array(charted), np.array(after.charted))
-        old, new = self._highs(before), self._highs(after)
-        row["high_mean"] += float(np.nan_to_num(new - old).mean()) if len(old) else 0.0
-        row["level_count"] = 0
-
-    def _highs(self, cold: Cold) -> Floats:
-        if cold.baseline is None or cold.examples is None:
-            return np.zeros(0)
-        return highs_of(cold.examples, cold.baseline, self._bands)
-
     def _write(
         self,
         batch: Batch,
@@ -568,13 +385,6 @@ def _tasks(batch: Batch, positions: Sequence[int], cold: Cold, *, former: bool) 
         view = batch.view(position, former=former)
         if view is not None and view.quality.fault is SensorFault.NONE and alike(cold, view):
             yield Task(position, view, cold.baseline)
-
-
-def _healthy(current: Round) -> Bools:
-    """Say which rows are normal and have nothing to be confirmed."""
-    rows = current.rows
-    healthy: Bools = (rows["zone"] == zones.NORMAL) & (rows["first_ns"] == 0)
-    return healthy
 
 
 def _spread(values: Bools, chosen: NDArray[np.int64], count: int) -> Bools:
