@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from daemon.settings import Settings
     from daemon.sources import Record
 
-SAMPLE: Final = 16
-"""Batches that the parts behind `consume` are measured on."""
+SAMPLE: Final = 48
+"""Batches that the parts behind `consume` are measured on: seconds, as long as a run nearly."""
 
 
 @dataclass(slots=True)
