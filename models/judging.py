@@ -166,7 +166,10 @@ class Judge:
         elapsed = np.where(early, elapsed, np.minimum(elapsed, GAP_CADENCES * rows["cadence_s"]))
         weight = np.where(early, 1.0, 0.05)
         followed = rows["cadence_s"] + weight * (elapsed - rows["cadence_s"])
-        rows["cadence_s"] = np.where(active & (rows["index"] > 0), followed, rows["cadence_s"])
+        moved = active & (rows["index"] > 0)
+        rows["cadence_s"] = np.where(moved, followed, rows["cadence_s"])
+        rows["recent_ns"][moved, 1:] = rows["recent_ns"][moved, :-1]
+        rows["recent_ns"][moved, 0] = rows["last_ns"][moved]
         rows["last_ns"] = np.where(active, current.start_ns, rows["last_ns"])
         rows["index"] += active
 

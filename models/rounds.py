@@ -127,6 +127,8 @@ class Round:
         rows = np.frombuffer(hot, HOT).copy()
         start_ns = np.array([observation.start_ns for observation in observations], np.int64)
         seen = rows["index"] > 0
+        again = (rows["recent_ns"] == start_ns[:, np.newaxis]).any(axis=1)
+        duplicate = seen & (again | (start_ns == rows["last_ns"]))
         return cls(
             number=number,
             positions=positions,
@@ -140,8 +142,8 @@ class Round:
             faulty=np.array(
                 [one.quality.fault is not SensorFault.NONE for one in observations], np.bool_
             ),
-            duplicate=seen & (start_ns == rows["last_ns"]),
-            late=seen & (start_ns < rows["last_ns"]),
+            duplicate=duplicate,
+            late=seen & (start_ns < rows["last_ns"]) & ~duplicate,
             alike=np.array(list(map(alike, colds, views)), np.bool_),
             odd=np.zeros(len(positions), np.bool_),
             notes=[()] * len(positions),

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
     Migration = Callable[[bytes], bytes]
 
-SCHEMA: Final = 4
+SCHEMA: Final = 5
+
+RECENT: Final = 8
+"""Starts before the last one that are remembered, so that a window sent again is known."""
 
 HOT: Final = np.dtype(
     [
@@ -83,6 +86,8 @@ HOT: Final = np.dtype(
         ("stood", "<u4"),
         # mean of the deviations that the correlation was learnt from
         ("mean_deviation", "<f8"),
+        # starts of the windows before the last one, newest first; 0 where there was none
+        ("recent_ns", "<i8", (RECENT,)),
     ]
 )
 """Layout of the hot record, little-endian."""
@@ -123,6 +128,11 @@ def _hot_of_4(record: bytes) -> bytes:
     return (4).to_bytes(4, "little") + record[4:] + bytes(8 + 4 + 8)
 
 
+def _hot_of_5(record: bytes) -> bytes:
+    """Lift a hot record of schema 4, which knew the last start alone."""
+    return (5).to_bytes(4, "little") + record[4:] + bytes(8 * RECENT)
+
+
 def _cold_of_3(record: bytes) -> bytes:
     """Lift a cold record of schema 2, which is as it was."""
     return (3).to_bytes(4, "little") + record[4:]
@@ -131,6 +141,11 @@ def _cold_of_3(record: bytes) -> bytes:
 def _cold_of_4(record: bytes) -> bytes:
     """Lift a cold record of schema 3, which is as it was."""
     return (4).to_bytes(4, "little") + record[4:]
+
+
+def _cold_of_5(record: bytes) -> bytes:
+    """Lift a cold record of schema 4, which is as it was."""
+    return (5).to_bytes(4, "little") + record[4:]
 
 
 def _cold_of_2(record: bytes) -> bytes:
@@ -146,8 +161,18 @@ def _unpacked(record: bytes) -> list[Any]:
         raise StateError(f"cold state is damaged: {error}") from error
 
 
-HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _hot_of_2, 2: _hot_of_3, 3: _hot_of_4}
-COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {1: _cold_of_2, 2: _cold_of_3, 3: _cold_of_4}
+HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {
+    1: _hot_of_2,
+    2: _hot_of_3,
+    3: _hot_of_4,
+    4: _hot_of_5,
+}
+COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {
+    1: _cold_of_2,
+    2: _cold_of_3,
+    3: _cold_of_4,
+    4: _cold_of_5,
+}
 """From schema version to the function that lifts a record's bytes to the next one.
 
 The two records have versions of their own: after an upgrade a cold record stays as it was written

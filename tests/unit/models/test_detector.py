@@ -283,6 +283,23 @@ def test_a_duplicate_is_dropped_and_a_late_window_scored_without_a_trace() -> No
     assert stored(new) == stored(states)
 
 
+def test_a_window_sent_again_behind_its_successors_is_a_duplicate_up_to_the_eighth() -> None:
+    judging, states = commissioned()
+    again = [observation(59 - back) for back in range(11)]
+    new, judged = judging.judge(states, again)
+    assert [one.verdict for one in judged] == [Verdict.DUPLICATE] * 9 + [Verdict.LATE] * 2
+    assert stored(new) == stored(states)
+
+
+def test_a_late_window_is_not_remembered_and_its_own_copy_is_late_too() -> None:
+    judging, states = commissioned()
+    states, _ = judging.judge(states, [observation(70)])
+    late = [observation(60), observation(60)]
+    new, judged = judging.judge(states, late)
+    assert [one.verdict for one in judged] == [Verdict.LATE, Verdict.LATE]
+    assert stored(new) == stored(states)
+
+
 def test_a_sensor_fault_never_clears_an_open_alert() -> None:
     judging, states = commissioned()
     states, _ = judge_all(judging, [observation(60 + k, louder=1.0) for k in range(5)], (), states)

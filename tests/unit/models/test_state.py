@@ -116,19 +116,19 @@ def test_an_older_schema_is_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
 STATES = Path(__file__).parent / "states"
 STORED = {
     schema: json.loads((STATES / f"schema-{schema}.json").read_text("utf-8"))
-    for schema in (1, 2, 3)
+    for schema in (1, 2, 3, 4)
 }
 """Records as the last version of each schema wrote them, in base64."""
 
-HIGH, OFFSET = 32, 8 + 4 + 8
-"""Bytes of the chart of the high bands, which came with schema 2, and of what came with 4."""
+HIGH, OFFSET, RECENT = 32, 8 + 4 + 8, 8 * 8
+"""Bytes of the high bands' chart, which came with schema 2, of what came with 4, and with 5."""
 
 
 def added(schema: int, state: SensorState) -> bytes:
     """Return what the hot record of a lifted state has behind that of its own schema."""
     last_ns = int(state.row["last_ns"]).to_bytes(8, "little")
-    ran = {1: bytes(HIGH) + last_ns + bytes(24), 2: last_ns + bytes(24), 3: b""}
-    return ran[schema] + bytes(OFFSET)
+    ran = {1: bytes(HIGH) + last_ns + bytes(24), 2: last_ns + bytes(24)}
+    return ran.get(schema, b"") + bytes(OFFSET if schema < 4 else 0) + bytes(RECENT)
 
 
 def stored(name: str, schema: int = 1) -> tuple[bytes, bytes]:
@@ -158,6 +158,7 @@ UNKNOWN = {
     1: dict.fromkeys(("high_count", "high_mean", "high_variance", "high_bits", *CORRELATION), 0),
     2: dict.fromkeys(CORRELATION, 0),
     3: {"mean_deviation": 0},
+    4: {},
 }
 """What a sensor of a schema has not learnt."""
 
