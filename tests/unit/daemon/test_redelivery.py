@@ -16,6 +16,7 @@ from daemon.telemetry.metrics import Metrics
 from daemon.telemetry.progress import Progress
 from daemon.telemetry.report import Report
 from models.policy import DetectorSettings
+from models.state import RECENT
 from tests.plant.bundles import write_bundle
 from tests.plant.windows import COMMISSIONING, window
 from tests.unit.daemon.loop_bench import StubClock
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 LAST = COMMISSIONING + 12
 LOUD_FROM = COMMISSIONING + 8
+KNOWN = RECENT + 1
+"""Windows that are remembered, the last included."""
 
 
 @pytest.fixture(scope="module")
@@ -65,29 +68,39 @@ def once(model: Model) -> Run:
 
 @pytest.fixture(scope="module")
 def again(model: Model) -> Run:
-    """The last two windows were sent twice, as by a gateway that lost the confirmations."""
-    return Run(model, [*range(LAST + 1), LAST - 1, LAST])
+    """The last nine windows were sent twice, as by a gateway that lost the confirmations."""
+    return Run(model, [*range(LAST + 1), *range(LAST - KNOWN + 1, LAST + 1)])
 
 
-def test_windows_sent_again_change_no_alert_and_no_state(once: Run, again: Run) -> None:
+@pytest.fixture(scope="module")
+def long_after(model: Model) -> Run:
+    """A window was sent again behind more newer ones than are remembered."""
+    return Run(model, [*range(LAST + 1), LAST - KNOWN])
+
+
+def test_windows_sent_again_change_nothing(once: Run, again: Run) -> None:
     assert once.store.events()
     assert again.store.events() == once.store.events()
     assert again.store.states == once.store.states
+    assert again.series.losses == once.series.losses
     assert again.series.vibrations == once.series.vibrations
 
 
-def test_the_last_window_sent_again_is_a_duplicate(once: Run, again: Run) -> None:
-    assert again.point(LAST) == once.point(LAST)
+def test_long_after_they_are_marked_late_and_change_no_alert_and_no_state(
+    once: Run, long_after: Run
+) -> None:
+    assert once.point(LAST - KNOWN)["late"] is False
+    assert long_after.point(LAST - KNOWN)["late"] is True
+    assert long_after.series.losses.keys() == once.series.losses.keys()
+    assert long_after.store.events() == once.store.events()
+    assert long_after.store.states == once.store.states
+    assert long_after.series.vibrations == once.series.vibrations
 
 
-def test_one_before_the_last_sent_again_is_marked_late(once: Run, again: Run) -> None:
-    assert once.point(LAST - 1)["late"] is False
-    assert again.point(LAST - 1)["late"] is True
-    assert again.series.losses.keys() == once.series.losses.keys()
-
-
-def test_its_loss_is_that_of_the_first_time_and_its_zone_that_of_now(once: Run, again: Run) -> None:
-    before, after = once.point(LAST - 1), again.point(LAST - 1)
+def test_the_loss_is_that_of_the_first_time_and_the_zone_that_of_now(
+    once: Run, long_after: Run
+) -> None:
+    before, after = once.point(LAST - KNOWN), long_after.point(LAST - KNOWN)
     assert after["loss"] == before["loss"]
     assert (before["zone"], after["zone"]) == ("normal", once.point(LAST)["zone"])
     assert after["zone"] == "warning"
