@@ -398,8 +398,9 @@ def life(seed: int) -> list[Observation]:
             one = seen_by_both(index, key=key, louder=loud, seed=seed, axes=axes, quality=faulty)
             stream.append(one)
             if chance.random() < 0.05:
-                late = seen_by_both(max(0, index - 3), key=key, axes=axes, seed=seed + 1)
-                stream.append(late)
+                back = 12 if index % 2 else 3  # late, or sent again
+                old = seen_by_both(max(0, index - back), key=key, axes=axes, seed=seed + 1)
+                stream.append(old)
     return stream
 
 
@@ -456,5 +457,5 @@ def test_the_life_of_the_property_meets_what_it_is_to_show() -> None:
     _, after = judge_all(NEXT, stream[150:], (), states)
     notes = {note for _, note in noted([*judged, *after])}
     assert {Note.LEARNING_BESIDE, Note.HANDED_OVER, Note.COMMISSIONED} <= notes
-    assert Verdict.LATE in {one.verdict for one in after}
+    assert {Verdict.LATE, Verdict.DUPLICATE} <= {one.verdict for one in after}
     assert not any(math.isnan(one.loss) for one in after if one.verdict is Verdict.SCORED)

@@ -70,8 +70,8 @@ def life(seed: int) -> list[Observation]:
             )
             stream.append(one)
             if noise.random() < 0.1:
-                late = max(0, index - 3)
-                stream.append(observation(late, key=key, axes=one.axes, seed=seed + 1))
+                old = max(0, index - (12 if index % 2 else 3))  # late, or sent again
+                stream.append(observation(old, key=key, axes=one.axes, seed=seed + 1))
     return stream
 
 
