@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.net.compat import KafkaNetClient
+from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.util import crc32c_c
 
 from daemon.errors import Fatal, StartError, Unavailable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 10.0
 """Longest time to build one client."""
+
+CONNECTING: Final = "connecting"
 
 CLOSE_S: Final = 5.0
 """Time to close one client in peace."""
@@ -98,7 +101,34 @@ def translated(doing: str, settings: KafkaSettings) -> Iterator[None]:
     except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
         if timeout := refused_by(error, settings):
             raise timeout from error
-        raise Unavailable(f"Kafka at {servers} is away, {doing}: {error!r}") from error
+        advice = "; does it run, and is it kafka.bootstrap_servers?" if doing == CONNECTING else ""
+        raise Unavailable(f"Kafka at {servers} is away, {doing}: {error!r}{advice}") from error
+
+
+class _Lenient(bytearray):
+    """Record bytes whose parts decode whatever they hold."""
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        return _Lenient(found) if isinstance(at, slice) else found
+
+    def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:
+        return super().decode(encoding, errors)
+
+
+def _read_any_name(batch: Any, strict: Callable[[Any], Any] = DefaultRecordBatch._read_msg) -> Any:
+    """Read the next record of a batch, though the name of a header be no UTF-8.
+
+    Brokers take such a record; the client (kafka-python 3.0.12) never gets past it.
+    """
+    try:
+        return strict(batch)
+    except UnicodeDecodeError:
+        batch._buffer = _Lenient(batch._buffer)
+        return strict(batch)
+
+
+DefaultRecordBatch._read_msg = _read_any_name
 
 
 def consumer(settings: KafkaSettings, **options: Any) -> Any:
@@ -141,7 +171,7 @@ def _connected(kind: Any, settings: KafkaSettings, **options: Any) -> Any:
             raise
 
     network = _Network()
-    with translated("connecting", settings):
+    with translated(CONNECTING, settings):
         # The client gives up by itself; the second more is for a handshake that would never end.
         return within(_connect_s(settings) + 1.0, build, discard=close)
 

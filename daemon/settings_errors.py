@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel
 from pydantic_settings import SettingsError as UnreadableVariable
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
+
+
+PREFIX: Final = "BEARINGWATCH_"
+"""How the names of our environment variables begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ def _lines(detail: ErrorDetails, root: type[BaseModel], origin: Origin) -> list[
     """Return a line for each mistake; a rule of what goes together may tell several."""
     place = [str(part) for part in detail["loc"]]
     mistakes = _mistake(detail, root, [] if origin.names_all else place)
-    return [f"{origin.of(place)}: {mistake}" for mistake in mistakes.splitlines()]
+    told = mistakes.splitlines() if detail["type"] == "value_error" else [mistakes]
+    return [f"{origin.of(place)}: {mistake}" for mistake in told]
 
 
 def _mistake(detail: ErrorDetails, root: type[BaseModel], place: Sequence[str]) -> str:
@@ -102,7 +107,7 @@ def _mistake(detail: ErrorDetails, root: type[BaseModel], place: Sequence[str]) 
         hint = suggestion(place[-1], section.model_fields) if section else ""
         return f"{where}: unknown setting{hint}"
     if detail["type"] == "missing":
-        return f"{where}: is required"
+        return f"{where}: is required, in the file or as {PREFIX}{'__'.join(place).upper()}"
     if detail["type"] == "too_short":
         return (f"{where}: " if where else "") + "needs at least one, got none"
     message = detail["msg"].removeprefix("Value error, ")

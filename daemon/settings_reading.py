@@ -22,7 +22,7 @@ from daemon.settings import (
     Settings,
     SqliteSettings,
 )
-from daemon.settings_errors import Origin, explain, suggestion, variables_of
+from daemon.settings_errors import PREFIX, Origin, explain, suggestion, variables_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 Built = TypeVar("Built", bound=BaseSettings)
 Part = TypeVar("Part", bound="_KafkaPart")
-PREFIX: Final = "BEARINGWATCH_"
 _UNNAMED: Final = "no settings file was named: give -c FILE"
 PATHS: Final = (
     "assets",
@@ -126,14 +125,12 @@ class JournalPart(TopicsPart):
         return self
 
 
-def load_settings(path: Path | None = None, *, services: bool = True) -> Settings:
+def load_settings(path: Path | None = None) -> Settings:
     """Read the file, lay the environment over it and check everything.
 
-    Without a file, and where `services` are not needed, none has to be named. Raises
-    `SettingsError` with one line per mistake.
+    Raises `SettingsError` with one line per mistake.
     """
-    nowhere = {} if services else {"series": {"kind": "memory"}, "journal": {"kind": "memory"}}
-    told = _read(path) if path else nowhere
+    told = _read(path) if path else {}
     folder = path.resolve().parent if path else Path.cwd()
     problems = _unknown_variables(os.environ)
     try:

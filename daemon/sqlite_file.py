@@ -51,7 +51,8 @@ def open_room(path: Path, room: str, version: int, tables: str) -> sqlite3.Conne
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        raise StartError(f"{path}: there is no folder {path.parent}; make it first")
     # Transactions are written out: isolation_level=None keeps the module from beginning its own.
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
 """SIGALRM is our own timer's."""
+
+ECHO_S: Final = 0.5
+"""The first signal again within so long is the same request."""
 
 _log: Any = structlog.get_logger("bearingwatch.stopping")
 
@@ -37,10 +42,17 @@ class Closable(Protocol):
 class Stopping:
     """Whether we were asked to stop, and the end of our time for it."""
 
-    def __init__(self, within_s: float = 25.0, force: Callable[[int], object] = os._exit) -> None:
+    def __init__(
+        self,
+        within_s: float = 25.0,
+        force: Callable[[int], object] = os._exit,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.requested = False
         self.within_s = within_s
         self._force = force
+        self._now = now
+        self._asked: tuple[int, float] | None = None
 
     def __call__(self) -> bool:
         """Return whether a stop was asked for."""
@@ -51,20 +63,30 @@ class Stopping:
 
         Ending at once is as safe as being killed: what was not committed is done again.
         """
+        if self._repeated(number):
+            return
         if self.requested:
             self._tell(number)
             self._force(ExitStatus.FATAL)
             return
+        self._asked = number, self._now()
         self.requested = True
         signal.setitimer(signal.ITIMER_REAL, self.within_s)
 
+    def _repeated(self, number: int) -> bool:
+        """Whether it is the first signal once more: `timeout` sends it to us and to our group."""
+        asked = self._asked
+        return asked is not None and asked[0] == number and self._now() - asked[1] < ECHO_S
+
     def _tell(self, number: int) -> None:
-        """Say why, past the log: who holds its lock, or fills its buffer, may be what hangs."""
+        """Say why, if that does not block, and past the log: its lock may be what hangs."""
         late = f"stopping took over {self.within_s:g} s"
         why = late if number == signal.SIGALRM else f"a second {signal.Signals(number).name}"
-        text = f"bearingwatch: {why}, so it ended at once; what was not committed is done again\n"
-        with suppress(OSError):
-            os.write(sys.stderr.fileno(), text.encode())
+        text = f"bearingwatch: {why}, so it ended at once\n"
+        with suppress(OSError, ValueError):
+            out = sys.stderr.fileno()
+            if select.select([], [out], [], 0)[1]:  # a pipe takes at least 4 KiB then (POSIX)
+                os.write(out, text.encode())
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -150,12 +150,12 @@ def unknown(_: SensorKey) -> Machine | None:
 
 def check(window: Window, settings: FeatureSettings) -> None:
     """Raise `Unfit` for a window that `extract` cannot take."""
-    piece = spectrum.piece_length(settings, window.sample_rate_hz)
-    if piece < SHORTEST_PIECE:
-        slowest = SHORTEST_PIECE / settings.frame_s
+    slowest = SHORTEST_PIECE / settings.frame_s
+    if window.sample_rate_hz < slowest:
         raise TooSlow(
             f"{window.key}: sample rate {window.sample_rate_hz:g} Hz, expected {slowest:g} or more"
         )
+    piece = spectrum.piece_length(settings, window.sample_rate_hz)
     samples = window.samples.shape[1]
     if samples < piece:
         raise TooShort(f"{window.key}: {samples} samples, expected {piece} or more")

@@ -37,6 +37,8 @@ _MEDIA_TYPES: Final = {
     JSON: "json",
 }
 _LITTLE_ENDIAN: Final = {name: np.dtype("<" + name) for name in DTYPES}
+_JSON_BEGINS: Final = b"{ \t\r\n"
+"""A JSON object begins with a brace or white space, a MessagePack map never does."""
 _WORD: Final = r"[\w.:\-]"
 _ASSET: Final = re.compile(rf"{_WORD}(?:[\w.:\- ]*{_WORD})?")
 _SENSOR: Final = re.compile(rf"(?:{_WORD}|/)(?:[\w.:\-/ ]*(?:{_WORD}|/))?")
@@ -66,7 +68,7 @@ class Reason(StrEnum):
     SECOND_PARTITION = "second_partition"
     """Given by the loop: this sensor's state lives in another partition."""
     AXES_CHANGED = "axes_changed"
-    """Given by the loop: an axis that this sensor's baseline does not know."""
+    """Not given today: windows with other axes are held back, then learnt anew."""
     UNKNOWN_COMMAND = "unknown_command"
     """Given by `pipelines.commands`: a command that this version does not have."""
 
@@ -225,8 +227,7 @@ def _encoding(value: bytes, content_type: str | None) -> str:
                 f"content-type {_quote(content_type)}, expected {MSGPACK} or {JSON}",
             )
         return _MEDIA_TYPES[media_type]
-    # A JSON object starts with a brace or white space, a MessagePack map never does.
-    return "json" if value[0] in b"{ \t\r\n" else "msgpack"
+    return "json" if value[0] in _JSON_BEGINS else "msgpack"
 
 
 def _parse(value: bytes, content_type: str | None) -> _Message | _JsonMessage:
@@ -254,9 +255,12 @@ def _guessed(value: bytes, content_type: str | None) -> str:
     """Say what the encoding was guessed from: a list of JSON is taken for MessagePack."""
     if content_type is not None:
         return ""
+    begins = f"this begins with 0x{value[0]:02x}"
+    if value[0] in _JSON_BEGINS:
+        return f"; without the header {CONTENT_TYPE_HEADER} it was taken for JSON, since {begins}"
     return (
-        f"; without the header {CONTENT_TYPE_HEADER} only what begins with a brace is taken for"
-        f" JSON, and this begins with 0x{value[0]:02x}"
+        f"; without the header {CONTENT_TYPE_HEADER} only what begins with a brace or white space"
+        f" is taken for JSON, and {begins}"
     )
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from daemon.cli.options import ANYTHING, Described, config_option
+from daemon.cli.options import (
+    ANYTHING,
+    Described,
+    config_option,
+    declared_options,
+    described,
+)
 from daemon.cli.threads import cap_threads
 from daemon.cli.topics import show_findings
-from daemon.errors import BearingwatchError, ExitStatus, SettingsError, StartError
+from daemon.errors import BearingwatchError, SettingsError, StartError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,9 +41,15 @@ SHOWN: int = 20
     help="Try Kafka and the series too, what timeouts they take and how long they keep what.",
 )
 @click.argument("recordings", nargs=-1, type=ANYTHING)
+@declared_options
 @click.pass_context
 def command(
-    ctx: click.Context, config: Path | None, connect: bool, recordings: tuple[Path, ...]
+    ctx: click.Context,
+    /,
+    config: Path | None,
+    connect: bool,
+    recordings: tuple[Path, ...],
+    **arguments: Any,
 ) -> None:
     """Validate settings, assets and bundle without starting; try the services with --connect.
 
@@ -50,36 +62,57 @@ def command(
     bearingwatch check -c plant.toml --connect
     bearingwatch check -c plant.toml recordings/
     bearingwatch check recordings/
+    bearingwatch check pump.wav --unit g --full-scale 50
 
     Exit status: 0 all well, 2 bad settings, 3 the daemon could not start.
     """  # noqa: D301
     cap_threads()
-    from daemon.settings_reading import load_settings
-
-    services = config is not None or connect or not recordings
-    settings = load_settings(config, services=services)
-    if services:
-        click.echo("ok: settings")
+    told = described(arguments)
+    if told.names and not recordings:
+        raise SettingsError(f"{', '.join(told.names)}: tell of RECORDINGS, and there are none")
+    settings = _settings(config, needed=connect or not recordings)
+    if settings.recordings:
+        told = told.over(settings.recordings.model_dump(exclude={"paths"}))
     checks: list[Callable[[Settings], str]] = [_assets, _model]
     if settings.model.previous:
         checks.append(_previous)
-    if connect:
-        checks += _connections(settings)
     results = [_try(check, settings) for check in checks]
-    if connect and settings.series.kind == "influxdb" and not any(results):
-        results.append(_try(_retention, settings))  # asks what was reached just now
-    looked_at = filter(None, (_source_paths(settings), recordings))
-    results += [_try(partial(_recordings, paths), settings) for paths in looked_at]
-    ctx.exit(int(max(results)))
+    if connect:
+        results += _connect(settings)
+    if settings.recordings and settings.source.kind == "recordings":
+        declared = settings.recordings.model_dump(exclude={"paths"})
+        look = partial(_recordings, settings.recordings.paths, Described(declared))
+        results.append(_try(look, settings))
+    if recordings:
+        results.append(_try(partial(_recordings, recordings, told), settings))
+    ctx.exit(int(max((error.exit_status for error in results if error), default=0)))
 
 
-def _try(check: Callable[[Settings], str], settings: Settings) -> ExitStatus:
+def _settings(config: Path | None, *, needed: bool) -> Settings:
+    """Return what file and environment say; where neither is `needed` and no file named, neither.
+
+    Recordings can be looked into without a plant, as they can be scored.
+    """
+    if config is None and not needed:
+        from daemon.settings import Settings
+
+        nowhere = {"kind": "memory"}
+        return Settings.model_validate({"series": nowhere, "journal": nowhere})
+    from daemon.settings_reading import load_settings
+
+    settings = load_settings(config)
+    click.echo("ok: settings")
+    return settings
+
+
+def _try(check: Callable[[Settings], str], settings: Settings) -> BearingwatchError | None:
+    """Tell what a check found, and return what failed."""
     try:
         click.echo(f"ok: {check(settings)}")
     except BearingwatchError as error:
         click.echo(f"failed: {error}", err=True)
-        return error.exit_status
-    return ExitStatus.STOPPED
+        return error
+    return None
 
 
 def _assets(settings: Settings) -> str:
@@ -127,16 +160,9 @@ def _warn_of_idle(bundle: Path | None, previous: Sequence[Bundle]) -> None:
 # ---- recordings -------------------------------------------------------------------------------
 
 
-def _source_paths(settings: Settings) -> tuple[Path, ...]:
-    told = settings.recordings
-    return told.paths if told and settings.source.kind == "recordings" else ()
-
-
-def _recordings(paths: tuple[Path, ...], settings: Settings) -> str:
+def _recordings(paths: tuple[Path, ...], declared: Described, settings: Settings) -> str:
     from daemon.machines import load_machines
 
-    told = settings.recordings
-    declared = Described(told.model_dump(exclude={"paths"}) if told else {})
     recordings = declared.open(paths)
     looked = list(_looked_into(recordings, settings))
     _show("", [one.told for one in looked])
@@ -199,19 +225,31 @@ def _described(recording: Recording, window: Window) -> str:
 # ---- services ---------------------------------------------------------------------------------
 
 
-def _connections(settings: Settings) -> list[Callable[[Settings], str]]:
-    kafka = "kafka" in (settings.source.kind, settings.journal.kind)
-    return [_kafka, _series] if kafka else [_series]
+def _connect(settings: Settings) -> list[BearingwatchError | None]:
+    """Try the services; brokers that are away are waited for once."""
+    results = []
+    if "kafka" in (settings.source.kind, settings.journal.kind):
+        results.append(_try(_topics, settings))
+        if not isinstance(results[0], Unavailable):
+            results.append(_try(_timeouts, settings))
+    results.append(_try(_series, settings))
+    if settings.series.kind == "influxdb" and not any(results):
+        results.append(_try(_retention, settings))  # asks what was reached just now
+    return results
 
 
-def _kafka(settings: Settings) -> str:
-    """Look at timeouts and topics; brokers that are away are waited for once."""
-    from daemon import broker_timeouts, topics
+def _topics(settings: Settings) -> str:
+    from daemon import topics
 
-    click.echo(f"ok: {broker_timeouts.check(settings.kafka)}")
     if not show_findings(topics.check(settings.kafka, evidence=settings.journal.evidence)):
         raise StartError("topics are not as planned; see above")
     return f"topics at {','.join(settings.kafka.bootstrap_servers)}"
+
+
+def _timeouts(settings: Settings) -> str:
+    from daemon import broker_timeouts
+
+    return broker_timeouts.check(settings.kafka)
 
 
 def _series(settings: Settings) -> str:
@@ -239,7 +277,8 @@ def _retention(settings: Settings) -> str:
         )
     finding = compare(bucket, *_needed(settings))
     show_findings((finding,) if finding else ())
-    return f"bucket {bucket.name} keeps points {duration(bucket.kept_s)}"
+    but = ", which is too short: see above" if finding else ""
+    return f"bucket {bucket.name} keeps points {duration(bucket.kept_s)}{but}"
 
 
 def _needed(settings: Settings) -> tuple[float, str]:

@@ -33,7 +33,7 @@ LATER: Final = (
 
 
 @click.command("evidence")
-@click.argument("alert", metavar="ALERT_ID", required=False)
+@click.argument("alert", metavar="[ALERT_ID]", required=False)
 @config_option
 @click.option(
     "--out",

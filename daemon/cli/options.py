@@ -185,6 +185,17 @@ class Described:
 
     told: Mapping[str, Any]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The options that were given."""
+        given = (name for name, value in self.told.items() if value is not None)
+        return tuple(f"--{name.replace('_', '-')}" for name in given)
+
+    def over(self, other: Mapping[str, Any]) -> Described:
+        """Return what is told by `other`, and instead of it what is told here."""
+        given = {name: value for name, value in self.told.items() if value is not None}
+        return Described({**other, **given})
+
     def declaration(self) -> Declared:
         """Return it checked; raises `SettingsError`."""
         from daemon.recorded import declaration

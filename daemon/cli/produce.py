@@ -81,6 +81,8 @@ def command(
         raise SettingsError("give PATHS of recordings, or --simulate SEED, and not both")
     quiet_logs()
     told = described(arguments)
+    if told.names and not paths:
+        raise SettingsError(f"{', '.join(told.names)}: tell of recordings, not of --simulate")
     files: dict[SensorKey, Path] = {}
     if seed is None:
         recordings = told.open(paths)

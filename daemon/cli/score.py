@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,6 @@ from daemon.errors import ExitStatus, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from daemon.batch import Judged
     from daemon.intake import Sorted
@@ -74,6 +75,7 @@ def command(
     """  # noqa: D301
     cap_threads()
     from daemon.machines import load_machines
+    from daemon.series.csv import unfinished
 
     refuse_destruction(out, (*paths, *filter(None, [assets])))
     recordings = described(arguments).open(paths)
@@ -94,6 +96,7 @@ def command(
     for line in (*summary.left_out(), *load_machines(assets).remarks(summary.units)):
         click.echo(f"warning: {line}", err=True)
     if not finished:
+        unfinished(Path(os.path.realpath(out))).unlink(missing_ok=True)
         click.echo(
             f"interrupted after {summary.windows} windows: {out} was not written; run it again",
             err=True,
@@ -112,9 +115,9 @@ def refuse_destruction(out: Path, inputs: Iterable[Path]) -> None:
     """Raise `SettingsError` where writing `out` would touch what is read, or cannot work."""
     if not out.parent.is_dir():
         raise SettingsError(f"--out {out}: there is no folder {out.parent}; make it first")
-    if out.is_dir():
-        raise SettingsError(f"--out {out}: is a folder; name a CSV file")
-    target = out.resolve()
+    if str(out) == "-" or (out.exists() and not out.is_file()):
+        raise SettingsError(f"--out {out}: is no file, but is to be one; name a CSV file")
+    target = Path(os.path.realpath(out))
     for path in inputs:
         if target == path.resolve() or (out.exists() and out.samefile(path)):
             raise SettingsError(f"--out {out}: is to be read; choose another file")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.alerts import Transition, Zone
+from models.linking import PRIMARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +35,8 @@ class Outcome:
     """How it went.
 
     `echoes` are alerts on a neighbour of a failing bearing on the same shaft, after its damage
-    began: true of the machine, though not of that bearing. `false` are all others.
+    began, that are told as following another: true of the machine, though not of that bearing.
+    `false` are all others.
     """
 
     flagged: tuple[Flagged, ...]
@@ -81,4 +83,5 @@ def _of(spec: FleetSpec, truth: Truth, event: AlertEvent) -> bool:
 
 
 def _beside(spec: FleetSpec, truth: Truth, event: AlertEvent) -> bool:
-    return event.asset == truth.key.asset and event.time_ns >= time_ns(spec, truth.onset)
+    later = event.asset == truth.key.asset and event.time_ns >= time_ns(spec, truth.onset)
+    return later and event.link != PRIMARY

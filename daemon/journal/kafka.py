@@ -139,8 +139,8 @@ class KafkaJournal:
         doubt = self._doubt
         if self._settle() and doubt is not None and self._covers(entry):
             # Asked again, an entry may owe more letters than it did when its outcome was lost.
-            sent = {id(letter) for _, letter in doubt.dead_letters}
-            more = [one for one in entry.dead_letters if id(one[1]) not in sent]
+            # It may have been judged anew since, so what was sent is known by what it says.
+            more = [one for one in entry.dead_letters if one not in doubt.dead_letters]
             if not more:
                 return
             entry = Entry(dead_letters=more, next_offsets=entry.next_offsets)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import structlog
@@ -47,8 +49,8 @@ class CsvSeries:
     """
 
     def __init__(self, settings: CsvSettings) -> None:
-        self._path = settings.path
-        self._unfinished = self._path.with_name(f".{self._path.name}.unfinished")
+        self._path = Path(os.path.realpath(settings.path))  # a link stays one
+        self._unfinished = unfinished(self._path)
         self._file: IO[str] | None = None
         self._complete = False
         self._last_ns: dict[SensorKey, int] = {}
@@ -58,8 +60,9 @@ class CsvSeries:
         """Open the file."""
         if self._file is not None:
             return
+        if self._path.exists() and not self._path.is_file():
+            raise StartError(f"{self._path}: is no file but a folder, a pipe or a device")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._unfinished.open("w", newline="", encoding="utf-8")
             self._file.write(_text([COLUMNS]))
         except OSError as error:
@@ -117,6 +120,11 @@ class CsvSeries:
             _log.warning("csv_unfinished", kept=str(self._unfinished), untouched=str(self._path))
         else:
             self._unfinished.unlink(missing_ok=True)
+
+
+def unfinished(path: Path) -> Path:
+    """Return where the rows of `path` are until it is complete."""
+    return path.with_name(f".{path.name}.unfinished")
 
 
 def _row(judgement: Judgement) -> Iterator[object]:

@@ -15,6 +15,7 @@ Contract
 * Records of one partition come in order of offset.
 * `pause` holds back records of all partitions, also of those assigned later, until `resume`; the
   caller goes on polling.
+* `rewinds` says whether `seek` may go back behind what was handed out.
 * `exhausted` turns true when a finite source has handed out its last record; Kafka's never does.
 """
 
@@ -37,12 +38,12 @@ class Record:
     timestamp_ms: int
     key: bytes | None
     value: bytes | Window | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
     def header(self, name: str) -> str | None:
-        """Return the last header of that name as text, or None."""
+        """Return the last header of that name as text, or None; one without a value counts not."""
         for key, value in reversed(self.headers):
-            if key == name:
+            if key == name and value is not None:
                 return value.decode("utf-8", "replace")
         return None
 

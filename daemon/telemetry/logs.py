@@ -67,6 +67,7 @@ def _handler(
             foreign_pre_chain=[
                 *stamped,
                 structlog.stdlib.ExtraAdder(["suppressed"]),
+                _kafkas_error,
                 structlog.processors.format_exc_info,
             ],
             processors=[
@@ -79,6 +80,14 @@ def _handler(
     return handler
 
 
+def _kafkas_error(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Tell an exception of Kafka's client by its name: an outage is no defect with a traceback."""
+    error = event.get("exc_info")
+    if str(event.get("logger", "")).startswith("kafka") and isinstance(error, tuple):
+        event["error"] = repr(event.pop("exc_info")[1])
+    return event
+
+
 def _important_first(_logger: Any, _method: str, event: EventDict) -> EventDict:
     first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
     return {**first, **event}
@@ -88,7 +97,8 @@ def _renderer(out: TextIO, settings: LogSettings) -> Any:
     console = settings.format == "console" or (settings.format == "auto" and out.isatty())
     if console:
         return structlog.dev.ConsoleRenderer(colors=out.isatty())
-    return structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False)
+    readable = (getattr(out, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+    return structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=not readable)
 
 
 def _install(handler: logging.Handler, level: str) -> None:

@@ -18,6 +18,8 @@ KNOWN_AT_MOST: Final = 1024
 _TOLD_APART_BY: Final = (
     "event", "service", "reason", "alert", "transition", "sensors", "id", "partition", "partitions"
 )  # fmt: skip
+_MEASURED: Final = re.compile(r"\d+\.\d{3,}")
+"""What differs at every time within the words of a library, such as `read timeout=9.99978451`."""
 _NUMBER: Final = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")
 
 
@@ -62,7 +64,8 @@ class RepeatProcessor:
         self, _logger: Any, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
         """Add `suppressed`, or drop the event."""
-        left_out = self._repeats.admit(tuple(str(event.get(name)) for name in _TOLD_APART_BY))
+        told = (_MEASURED.sub("#", str(event.get(name))) for name in _TOLD_APART_BY)
+        left_out = self._repeats.admit(tuple(told))
         if left_out is None:
             raise structlog.DropEvent
         if left_out:

@@ -15,6 +15,7 @@ from pipelines.recordings.recording import (
     Declared,
     RecordingError,
     nanoseconds,
+    valid_axis,
     valid_name,
 )
 from pipelines.window import SensorKey, Window
@@ -112,7 +113,7 @@ def key_of(path: Path, declared: Declared) -> SensorKey:
 
 def axes_of(path: Path, declared: Declared, names: list[str]) -> tuple[str, ...]:
     """Return the axes: declared, else the columns' own names."""
-    axes = declared.axes or tuple(valid_name(name) for name in names)
+    axes = declared.axes or tuple(valid_axis(name) for name in names)
     if len(axes) != len(names):
         raise RecordingError(path, f"{len(axes)} axes declared (--axes) for {len(names)} channels")
     if len(set(axes)) != len(axes) or len(axes) > 8:

@@ -10,6 +10,7 @@ streamed out of the archive snapshot by snapshot, never loaded whole.
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -35,7 +36,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_BROKEN: Final = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+# The last three are NumPy's answer to a header of nonsense.
+_BROKEN: Final = (
+    OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error,
+    SyntaxError, TypeError, tokenize.TokenError,
+)  # fmt: skip
 _FEMTO: Final = frozenset({"x", "scale_g", "t_s", "fs_hz", "channels"})
 _IMS: Final = frozenset({"x", "scale", "t_unix", "fs_hz"})
 

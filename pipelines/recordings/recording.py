@@ -173,9 +173,17 @@ def nanoseconds(time: datetime) -> int:
 
 
 def valid_name(text: str) -> str:
-    """Return a file's name as an identifier of the wire format; accents are composed (NFC)."""
+    """Return a file's name as an identifier of the wire format; accents are composed (NFC).
+
+    What cannot travel becomes a hyphen, and what is over 64 characters is cut.
+    """
     composed = unicodedata.normalize("NFC", text)
-    return re.sub(r"[^\w.:\-]+", "-", composed).strip("-")[:64] or "recording"
+    return re.sub(r"[^\w.:\- ]+", "-", composed).strip("- ")[:64].rstrip() or "recording"
+
+
+def valid_axis(text: str) -> str:
+    """Return a column's name as an axis of the wire format, which has no blanks."""
+    return valid_name(text).replace(" ", "-")
 
 
 def undeclared(path: Path, declared: Declared, *names: str) -> RecordingError:

@@ -58,10 +58,11 @@ def read_blocks(
             skip_blank_lines=False, skipinitialspace=True,
         ) as chunks:  # fmt: skip
             for chunk in chunks:
-                block = chunk.iloc[:, columns].to_numpy(np.float32)
-                if chunk.shape[1] == width and np.isfinite(block).all():
-                    yield block
-                    continue
+                if chunk.shape[1] == width:
+                    block = chunk.iloc[:, columns].to_numpy(np.float32)
+                    if np.isfinite(block).all():
+                        yield block
+                        continue
                 error = first_broken(path, separator, width, header=header, columns=columns)
                 if error is not None:
                     raise error

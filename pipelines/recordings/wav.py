@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy.io import wavfile
@@ -13,6 +13,11 @@ from pipelines.recordings.continuous import Signal, axes_of, key_of, unnamed
 from pipelines.recordings.recording import Declared, Recording, RecordingError, undeclared
 from pipelines.recordings.riff import check_whole
 from pipelines.window import DTYPES
+
+# The last three are SciPy's answer to a header of nonsense.
+_BROKEN: Final = (
+    OSError, ValueError, EOFError, struct.error, ArithmeticError, TypeError, UnboundLocalError
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,8 +62,8 @@ def _read(path: Path) -> tuple[int, NDArray[Any]]:
             rate, samples = _mapped(path)
         except RecordingError:
             raise
-        except (OSError, ValueError, EOFError, struct.error) as error:
-            raise RecordingError(path, f"cannot be read as WAV: {error}") from error
+        except _BROKEN as error:
+            raise RecordingError(path, f"cannot be read as WAV: {error}; copy it again") from error
     if samples.dtype.str[1:] not in DTYPES:
         raise RecordingError(
             path, f"samples are {samples.dtype}; save as 16, 24 or 32 bit PCM or 32 bit float"

@@ -112,6 +112,7 @@ def test_letters_that_came_while_an_outcome_was_unknown_are_committed_too(
             away.setattr(journal._reader, "committed", unreachable)
             with pytest.raises(Unavailable):
                 journal.commit(wanted)
+        first = DeadLetter(b"first", b"pump", [])  # as it is after the batch was judged anew
         journal.commit(replace(wanted, dead_letters=[(0, first), (0, second)]))
         letters = read_committed(settings, settings.dead_letters_topic)
         assert [letter.value for letter in letters] == [b"first", b"second"]

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 from kafka import errors as kafka_errors
+from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from pipelines import wire
 from pipelines.wire import Reason
@@ -57,6 +58,9 @@ def two_gibibytes() -> Message:
     bigger = bytes([head[0] + 1]) + head[1:]
     announced = msgspec.msgpack.encode("samples") + b"\xc6" + (2**31 - 1).to_bytes(4, "big")
     return replace(good(), value=bigger + announced + b"\0" * 100)
+
+
+NO_VALUE = b"stands for none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ def site(
         site.send(bad)
         send_largest(site)
         site.send([*sloppy, *after, other_axis])
+        send_with_odd_headers(site)
         process.wait_for_commit(site.ends(), site)
         assert process.stop() == 0
     return site
@@ -126,6 +131,31 @@ def send_largest(site: Site) -> None:
         except kafka_errors.MessageSizeTooLargeError:
             continue
         return
+
+
+class RawName(str):
+    """The name of a header that is no text."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        del encoding, errors
+        return b"\xff\xfe\x80"
+
+
+def send_with_odd_headers(site: Site) -> None:
+    """Send what brokers take and the client's producer does not: no value, no UTF-8 as a name."""
+    odd = [("content-type", NO_VALUE), (RawName("x"), b"1")]
+    append = DefaultRecordBatchBuilder.append
+
+    def without(self: Any, offset: int, time: int, key: Any, value: Any, headers: Any) -> Any:
+        found = [(name, None if told is NO_VALUE else told) for name, told in headers]
+        return append(self, offset, time, key, value, found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DefaultRecordBatchBuilder, "append", without)
+        first = 2 * BEFORE + 1
+        site.send([replace(good(first + k), headers=[one]) for k, one in enumerate(odd)])
 
 
 def letters(site: Site) -> list[tuple[dict[str, str], bytes]]:
@@ -166,6 +196,12 @@ def test_the_windows_behind_bad_records_are_scored(site: Site) -> None:
     times = {point["_time"] for point in series_points(site, "reconstruction_loss")}
     expected = {window(index).start_ns for index in range(BEFORE, 2 * BEFORE)}
     assert expected <= times
+
+
+def test_windows_with_odd_headers_are_scored(site: Site) -> None:
+    times = [point["_time"] for point in series_points(site, "reconstruction_loss")]
+    assert times.count(window(2 * BEFORE + 1).start_ns) == 1
+    assert times.count(window(2 * BEFORE + 2).start_ns) == 1
 
 
 def test_a_duplicate_makes_no_second_point_and_is_not_late(site: Site) -> None:

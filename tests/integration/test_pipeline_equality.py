@@ -15,7 +15,7 @@ from tests.servers.kafka import KafkaServer
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 BATCH_SIZES = (1, 7, 256)
-WINDOWS, SENSORS = 360, 1
+WINDOWS, MACHINES, SENSORS = 360, 2, 2
 
 Line = tuple[str, str, str, str, str, str]
 """asset, sensor, time, loss, threshold, zone"""
@@ -24,7 +24,9 @@ Line = tuple[str, str, str, str, str, str]
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recordings") / "fleet"
-    arguments = ("--machines", "1", "--degrading", "1", "--sensors", str(SENSORS), "--seed", "4")
+    arguments = (
+        "--machines", str(MACHINES), "--degrading", "1", "--sensors", str(SENSORS), "--seed", "4"
+    )  # fmt: skip
     small = ("--windows", str(WINDOWS), "--window-s", "0.25")
     done = command("simulate", str(folder), *arguments, *small)
     assert done.returncode == 0, done.stderr

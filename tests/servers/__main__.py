@@ -36,27 +36,32 @@ def show_plan() -> int:
 
 
 def ensure() -> int:
-    """Carry the plan out, one server after the other since each build uses every core."""
+    """Carry the plan out."""
     show_plan()
+    try:
+        return _verdict(_ensured())
+    except (BuildFailed, ServerFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _ensured() -> list[plan.Step]:
+    """Carry the plan out, one server after the other since each build uses every core."""
     steps = []
     for server in plan.SERVERS:
-        try:
-            step = plan.ensure(server.name)
-        except (BuildFailed, ServerFailed) as error:
-            print(error, file=sys.stderr)
-            return 1
-        print(f"  {step}", flush=True)
-        steps.append(step)
-    return _verdict(steps)
+        steps.append(plan.ensure(server.name))
+        print(f"  {steps[-1]}", flush=True)
+    return steps
 
 
 def start() -> int:
     """Run what can be run until a signal comes."""
     if ensure():
         return 1
+    skipped = {step.server for step in _ensured() if step.way is plan.Way.SKIP}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        _run_until_interrupted({step.server for step in plan.plan() if step.way is plan.Way.SKIP})
+        _run_until_interrupted(skipped)
     return 0
 
 

@@ -19,6 +19,7 @@ from daemon.demo.show import closing, scene
 from daemon.demo.wording import span, told
 from models.alerts import AlertEvent, Transition, Zone
 from models.judgement import Status
+from models.linking import PRIMARY
 from pipelines.simulator import Fleet
 from tests.unit.daemon.loop_bench import StubClock, alert, judgement, observation, window
 
@@ -38,6 +39,7 @@ def event(
     sensor: str | None = None,
     transition: Transition = Transition.RAISED,
     zone: Zone = Zone.WARNING,
+    link: str = PRIMARY,
 ) -> AlertEvent:
     truth = fleet.truth[0]
     return msgspec.structs.replace(
@@ -46,6 +48,7 @@ def event(
         sensor=sensor or truth.key.sensor,
         transition=transition,
         zone=zone,
+        link=link,
         time_ns=time_ns(fleet.spec, index),
     )
 
@@ -84,10 +87,16 @@ def test_an_alert_before_damage_is_false_and_no_flag(fleet: Fleet) -> None:
 
 
 def test_a_neighbour_after_damage_is_an_echo(fleet: Fleet) -> None:
-    told_of = event(fleet, fleet.truth[0].onset + 1, sensor=neighbour(fleet))
+    after, sensor = fleet.truth[0].onset + 1, neighbour(fleet)
+    told_of = event(fleet, after, sensor=sensor, link="follows 0123456789abcdef")
     outcome = compare(fleet.spec, fleet.truth, [told_of])
     assert outcome.echoes == (told_of,)
     assert outcome.false == ()
+
+
+def test_a_neighbour_that_follows_nobody_is_false(fleet: Fleet) -> None:
+    told_of = event(fleet, fleet.truth[0].onset + 1, sensor=neighbour(fleet))
+    assert compare(fleet.spec, fleet.truth, [told_of]).false == (told_of,)
 
 
 def test_an_alert_on_a_healthy_machine_is_false(fleet: Fleet) -> None:

@@ -1,11 +1,13 @@
 """Signals, and parts that stop in reverse."""
 
+import os
 import signal
+from contextlib import suppress
 
 import pytest
 
 from daemon.errors import ExitStatus
-from daemon.stopping import Started, Stopping
+from daemon.stopping import ECHO_S, Started, Stopping
 
 
 class Part:
@@ -31,6 +33,36 @@ def test_a_first_signal_asks_and_a_second_forces(capfd: pytest.CaptureFixture[st
         signal.raise_signal(signal.SIGINT)
     assert forced == [ExitStatus.FATAL]
     assert "a second SIGINT, so it ended at once" in capfd.readouterr().err
+
+
+def test_the_first_signal_sent_twice_at_once_is_one_request() -> None:
+    forced: list[int] = []
+    now = 0.0
+    stopping = Stopping(60.0, forced.append, lambda: now)
+    with stopping.listening():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert forced == []
+        now = ECHO_S
+        signal.raise_signal(signal.SIGTERM)
+    assert forced == [ExitStatus.FATAL]
+
+
+def test_a_forced_end_waits_for_no_reader_of_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    forced: list[int] = []
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    with open(reading, "rb"), open(writing, "w") as full:  # noqa: PTH123 (they are descriptors)
+        monkeypatch.setattr("sys.stderr", full)
+        stopping = Stopping(60.0, forced.append)
+        with stopping.listening():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+    assert forced == [ExitStatus.FATAL]
 
 
 def test_a_stop_that_takes_too_long_is_forced(capfd: pytest.CaptureFixture[str]) -> None:

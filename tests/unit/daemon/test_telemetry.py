@@ -126,13 +126,25 @@ def test_lines_that_libraries_filled_in_themselves_are_limited_too(stream: io.St
     assert [line["event"].split()[0] for line in lines(stream)] == ["Task", "another"]
 
 
-def test_a_librarys_exception_is_text_of_one_line(stream: io.StringIO) -> None:
+def test_a_librarys_exception_is_text_of_one_line_and_of_kafkas_client_the_last_one(
+    stream: io.StringIO,
+) -> None:
     try:
         raise ConnectionResetError("by peer")
     except ConnectionResetError:
+        logging.getLogger("urllib3.pool").exception("Error receiving network data")
         logging.getLogger("kafka.net.transport").exception("Error receiving network data")
-    (line,) = lines(stream)
-    assert line["exception"].endswith("ConnectionResetError: by peer")
+    whole, short = lines(stream)
+    assert whole["exception"].endswith("ConnectionResetError: by peer")
+    assert short["error"] == "ConnectionResetError('by peer')"
+    assert "exception" not in short
+
+
+def test_what_a_reason_measures_tells_no_two_apart(stream: io.StringIO) -> None:
+    log = structlog.get_logger("bearingwatch.x")
+    for took in ("9.999784511000144", "9.999711276999733"):
+        log.warning("service_went_away", reason=f"InfluxDB is away: (read timeout={took})")
+    assert len(lines(stream)) == 1
     assert "traceback object" not in stream.getvalue()
 
 

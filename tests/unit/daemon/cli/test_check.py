@@ -109,3 +109,28 @@ def test_brokers_that_are_away_are_told_once(
     assert done.exit_code == ExitStatus.COULD_NOT_START
     assert done.stderr.count("Kafka at 127.0.0.1:1 is away") == 1
     assert "ok: series sqlite" in done.stdout
+
+
+def test_recordings_may_be_described_where_no_settings_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARINGWATCH_SERIES__KIND", "influxdb")  # of a plant, and of no concern
+    path = noise(tmp_path / "pump 1__de.wav", 5120, 2)
+    done = bearingwatch("check", path, "--unit", "g", "--full-scale", 50)
+    assert done.exit_code == ExitStatus.STOPPED, done.output
+    assert "pump 1/de: 2 windows of 1 s, 5120 samples" in done.stdout
+
+
+def test_what_is_described_goes_before_settings(bundle: Path, tmp_path: Path) -> None:
+    path = noise(tmp_path / "pump.wav", 5120, 2)
+    told = recorded(tmp_path, bundle, path, unit="g", full_scale=50)
+    done = bearingwatch("check", "-c", told, path, "--unit", "m/s2")
+    assert done.exit_code == ExitStatus.STOPPED, done.output
+    units = [line.rpartition(" ")[2] for line in done.stdout.splitlines() if "read: " in line]
+    assert units == ["g", "m/s2"]
+
+
+def test_a_description_of_nothing_is_refused() -> None:
+    done = bearingwatch("check", "--unit", "g", "--rpm", 1500)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "--unit, --rpm: tell of RECORDINGS, and there are none" in done.stderr

@@ -81,3 +81,9 @@ def test_a_window_that_cannot_be_sent_is_told_with_its_file() -> None:
 def test_produce_wants_one_thing_to_send(fleet: Path) -> None:
     assert bearingwatch("produce").exit_code == ExitStatus.BAD_SETTINGS
     assert bearingwatch("produce", fleet, "--simulate", 1).exit_code == ExitStatus.BAD_SETTINGS
+
+
+def test_a_simulated_fleet_is_not_described_like_recordings() -> None:
+    done = bearingwatch("produce", "--simulate", 1, "--rpm", 3, "--start", "2026-01-31")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "--start, --rpm: tell of recordings, not of --simulate" in done.stderr

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,7 +181,6 @@ def test_score_makes_no_folders(fleet: Path, tmp_path: Path) -> None:
     assert done.exit_code == ExitStatus.BAD_SETTINGS
     assert "there is no folder" in done.output
     assert not (tmp_path / "none").exists()
-    assert "is a folder" in bearingwatch("score", fleet, "--out", tmp_path).output
 
 
 def test_a_missing_bundle_is_named(fleet: Path, tmp_path: Path) -> None:
@@ -204,3 +205,31 @@ def test_score_gives_up_on_a_file_that_cannot_be_written_on(
     assert done.returncode == ExitStatus.COULD_NOT_START, done.stderr
     assert "scores.csv: cannot be written: File too large" in done.stderr
     assert not (tmp_path / "scores.csv").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
+def test_score_replaces_nothing_that_is_no_file(
+    fleet: Path, tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    out = tmp_path / "out.csv"
+    make(out)
+    done = bearingwatch("score", fleet, "--out", out)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "is no file, but is to be one" in done.stderr
+    assert list(tmp_path.iterdir()) == [out]
+    assert not out.is_file()
+
+
+def test_score_writes_no_file_named_like_standard_output(fleet: Path) -> None:
+    done = bearingwatch("score", fleet, "--out", "-")
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "--out -: is no file" in done.stderr
+
+
+def test_score_writes_what_a_link_points_to(fleet: Path, bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    (tmp_path / "real.csv").write_text("old")
+    done = bearingwatch("score", fleet, "--out", tmp_path / "link.csv", "--model", bundle)
+    assert done.exit_code == ExitStatus.STOPPED, done.output
+    assert (tmp_path / "link.csv").is_symlink()
+    assert len(rows(tmp_path / "real.csv")) == 60

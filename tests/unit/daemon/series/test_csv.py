@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_a_first_window_has_a_row_whatever_its_time(tmp_path: Path) -> None:
 
 
 def test_the_file_is_not_there_before_it_is_complete(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "s.csv"
+    path = tmp_path / "s.csv"
     series = CsvSeries(CsvSettings(path=path))
     series.start()
     series.write(Points(rows=[judgement()]))
@@ -101,3 +102,16 @@ def test_a_folder_that_cannot_be_made_is_a_start_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StartError, match="cannot be written"):
         CsvSeries(CsvSettings(path=tmp_path / "file" / "s.csv")).start()
+
+
+def test_no_folder_is_made(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="No such file or directory"):
+        CsvSeries(CsvSettings(path=tmp_path / "mistyped" / "s.csv")).start()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "s.csv")
+    with pytest.raises(StartError, match="is no file but a folder, a pipe or a device"):
+        CsvSeries(CsvSettings(path=tmp_path / "s.csv")).start()
+    assert (tmp_path / "s.csv").is_fifo()

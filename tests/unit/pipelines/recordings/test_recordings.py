@@ -3,6 +3,7 @@
 import itertools
 import struct
 import wave
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +27,9 @@ from pipelines.recordings import (
     in_time_order,
     open_recording,
 )
-from pipelines.recordings.recording import nanoseconds, valid_name
+from pipelines.recordings.recording import nanoseconds, valid_axis, valid_name
 from pipelines.window import SensorKey
+from pipelines.wire import check_names
 
 RATE = 1000.0
 DECLARED = Declared(sample_rate_hz=RATE, unit="g", window_s=0.1)
@@ -226,6 +228,25 @@ def test_accents_of_a_files_name_are_composed() -> None:
     assert valid_name("Ku\u0308hler") == "Kühler"
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Pump 7", "Pump 7"),
+        (" Pump 7 - ", "Pump 7"),
+        ("a/b#c", "a-b-c"),
+        ("\N{GRINNING FACE}", "recording"),
+        ("x" * 63 + " y", "x" * 63),
+    ],
+)
+def test_a_files_name_stays_as_it_is_but_for_what_cannot_travel(text: str, name: str) -> None:
+    assert valid_name(text) == name
+    check_names(name, name)
+
+
+def test_an_axis_has_no_blanks() -> None:
+    assert valid_axis("a x") == "a-x"
+
+
 def test_an_ims_archive_is_four_sensors(tmp_path: Path) -> None:
     recording = open_recording(make_ims_npz(tmp_path))
     windows = list(recording)
@@ -261,7 +282,7 @@ def test_a_femto_folder_goes_over_midnight_and_missing_files(tmp_path: Path) -> 
 
 def test_csv_columns_are_axes_and_the_name_is_the_sensor(tmp_path: Path) -> None:
     windows = list(open_recording(make_csv(tmp_path), DECLARED))
-    assert str(windows[0].key) == "pump-7/drive-end"
+    assert str(windows[0].key) == "pump 7/drive end"
     assert windows[0].axes == ("radial", "axial")
     assert [window.samples.shape for window in windows] == [(2, 100)] * 2
     assert windows[1].start_ns - windows[0].start_ns == SECOND_NS // 10
@@ -779,3 +800,33 @@ def test_the_real_ims_test_has_the_means_that_were_published_with_it(data_dir: P
 def test_a_declared_name_that_could_not_travel_is_refused(asset: str) -> None:
     with pytest.raises(ValueError, match="asset"):
         Declared(asset=asset)
+
+
+def test_more_headings_than_columns_are_told_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "pump.csv"
+    path.write_text("x,y,z\n" + "1,2\n" * 3000)
+    with pytest.raises(RecordingError, match=r"line 2: 2 fields, expected 3"):
+        list(open_recording(path, Declared(sample_rate_hz=2000.0, unit="g")))
+
+
+@pytest.mark.parametrize(("at", "what"), [(22, b"\0\0"), (32, b"\0\0"), (34, b"\xff\x03")])
+def test_a_wav_whose_header_makes_no_sense_is_named(tmp_path: Path, at: int, what: bytes) -> None:
+    path = tmp_path / "pump.wav"
+    wavfile.write(path, 5120, np.zeros(5120, np.int16))
+    whole = bytearray(path.read_bytes())
+    whole[at : at + len(what)] = what
+    path.write_bytes(whole)
+    with pytest.raises(RecordingError, match=r"pump\.wav"):
+        list(open_recording(path, Declared(unit="g", full_scale=50.0)))
+
+
+@pytest.mark.parametrize("header", ["{'descr': (((", "{'descr': 1, 'shape': 2", "((("])
+def test_an_archive_whose_array_has_no_header_is_named(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "pump.npz"
+    text = header.ljust(117).encode() + b"\n"
+    array = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x", "scale_g", "t_s", "fs_hz", "channels"):
+            archive.writestr(f"{name}.npy", array)
+    with pytest.raises(RecordingError, match=r"broken \.npz"):
+        open_recording(path)
