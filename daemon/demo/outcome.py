@@ -35,8 +35,8 @@ class Outcome:
     """How it went.
 
     `echoes` are alerts on a neighbour of a failing bearing on the same shaft, after its damage
-    began, that are told as following another: true of the machine, though not of that bearing.
-    `false` are all others.
+    began, that are linked to another's: true of the machine, though not of that bearing. `false`
+    are all others.
     """
 
     flagged: tuple[Flagged, ...]
@@ -55,7 +55,9 @@ def compare(spec: FleetSpec, truths: Sequence[Truth], events: Iterable[AlertEven
     flagged = tuple(_flagged(spec, truth, raised) for truth in truths)
     opened = [event for event in raised if event.transition is Transition.RAISED]
     others = [event for event in opened if not any(_of(spec, t, event) for t in truths)]
-    echoes = [event for event in others if any(_beside(spec, t, event) for t in truths)]
+    followed = {event.link for event in opened}
+    linked = [e for e in others if e.link != PRIMARY or f"follows {e.id}" in followed]
+    echoes = [event for event in linked if any(_beside(spec, t, event) for t in truths)]
     false = [event for event in others if event not in echoes]
     return Outcome(flagged, tuple(echoes), tuple(false))
 
@@ -83,5 +85,4 @@ def _of(spec: FleetSpec, truth: Truth, event: AlertEvent) -> bool:
 
 
 def _beside(spec: FleetSpec, truth: Truth, event: AlertEvent) -> bool:
-    later = event.asset == truth.key.asset and event.time_ns >= time_ns(spec, truth.onset)
-    return later and event.link != PRIMARY
+    return event.asset == truth.key.asset and event.time_ns >= time_ns(spec, truth.onset)

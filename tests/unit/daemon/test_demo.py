@@ -94,7 +94,16 @@ def test_a_neighbour_after_damage_is_an_echo(fleet: Fleet) -> None:
     assert outcome.false == ()
 
 
-def test_a_neighbour_that_follows_nobody_is_false(fleet: Fleet) -> None:
+def test_a_neighbour_that_the_failing_bearing_follows_is_an_echo(fleet: Fleet) -> None:
+    onset = fleet.truth[0].onset
+    first = event(fleet, onset + 1, sensor=neighbour(fleet))
+    own = event(fleet, onset + 2, link=f"follows {first.id}")
+    outcome = compare(fleet.spec, fleet.truth, [first, own])
+    assert outcome.echoes == (first,)
+    assert outcome.flagged[0].warned == own
+
+
+def test_a_neighbour_that_is_linked_to_nobody_is_false(fleet: Fleet) -> None:
     told_of = event(fleet, fleet.truth[0].onset + 1, sensor=neighbour(fleet))
     assert compare(fleet.spec, fleet.truth, [told_of]).false == (told_of,)
 
