@@ -8,6 +8,7 @@ environment are read is told in `daemon/settings_reading.py`.
 from __future__ import annotations
 
 import math
+import os
 import re
 import socket
 from datetime import datetime
@@ -232,6 +233,16 @@ class CsvSettings(Section):
 
     path: Place
     """File of one row per window and sensor; it appears when the source came to its end."""
+
+    @property
+    def target(self) -> Path:
+        """The file that is written, which a link at `path` points to."""
+        return Path(os.path.realpath(self.path))
+
+    @property
+    def unfinished(self) -> Path:
+        """Where its rows are until it is complete."""
+        return self.target.with_name(f".{self.target.name}.unfinished")
 
 
 def _check_declared(fields: Mapping[str, Any]) -> None:

@@ -75,7 +75,7 @@ def command(
     """  # noqa: D301
     cap_threads()
     from daemon.machines import load_machines
-    from daemon.series.csv import unfinished
+    from daemon.settings import CsvSettings
 
     refuse_destruction(out, (*paths, *filter(None, [assets])))
     recordings = described(arguments).open(paths)
@@ -96,7 +96,7 @@ def command(
     for line in (*summary.left_out(), *load_machines(assets).remarks(summary.units)):
         click.echo(f"warning: {line}", err=True)
     if not finished:
-        unfinished(Path(os.path.realpath(out))).unlink(missing_ok=True)
+        CsvSettings(path=out).unfinished.unlink(missing_ok=True)
         click.echo(
             f"interrupted after {summary.windows} windows: {out} was not written; run it again",
             err=True,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import structlog
@@ -49,8 +47,7 @@ class CsvSeries:
     """
 
     def __init__(self, settings: CsvSettings) -> None:
-        self._path = Path(os.path.realpath(settings.path))  # a link stays one
-        self._unfinished = unfinished(self._path)
+        self._path, self._unfinished = settings.target, settings.unfinished
         self._file: IO[str] | None = None
         self._complete = False
         self._last_ns: dict[SensorKey, int] = {}
@@ -120,11 +117,6 @@ class CsvSeries:
             _log.warning("csv_unfinished", kept=str(self._unfinished), untouched=str(self._path))
         else:
             self._unfinished.unlink(missing_ok=True)
-
-
-def unfinished(path: Path) -> Path:
-    """Return where the rows of `path` are until it is complete."""
-    return path.with_name(f".{path.name}.unfinished")
 
 
 def _row(judgement: Judgement) -> Iterator[object]:
