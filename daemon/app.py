@@ -5,6 +5,7 @@ Each kind is imported when it is chosen, so that a run without Kafka does not im
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,18 +28,19 @@ from models.policy import DetectorSettings
 from pipelines.wire import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from daemon.batch import Judged
     from daemon.journal import Exhibit, Journal
     from daemon.judging import Model
     from daemon.machines import Machines
     from daemon.series import Series
-    from daemon.settings import DetectorOverrides, Settings
+    from daemon.settings import DetectorOverrides, RecordingsSettings, Settings
     from daemon.settings_reading import JournalPart
     from daemon.sources import Source
     from daemon.stopping import Closable
     from models.bundle import Bundle
+    from pipelines.recordings import Recording
     from pipelines.window import Window
 
 T = TypeVar("T")
@@ -268,11 +270,15 @@ def build_source(settings: Settings) -> Source:
 
 
 def _recorded(settings: Settings) -> Iterator[Window]:
-    from daemon.recorded import open_recordings, recorded_windows
+    from daemon.recorded import recorded_windows
 
-    told = settings.recordings
-    assert told is not None  # noqa: S101
-    return recorded_windows(open_recordings(told.paths, told.model_dump(exclude={"paths"})))
+    return recorded_windows(_open_recordings(_table(settings.recordings)))
+
+
+def _open_recordings(told: RecordingsSettings) -> list[Recording]:
+    from daemon.recorded import open_recordings
+
+    return open_recordings(told.paths, told.model_dump(exclude={"paths"}))
 
 
 def _simulated(settings: Settings) -> Iterator[Window]:
@@ -358,8 +364,19 @@ def _counted(settings: Settings) -> str:
     if kind == "recordings":
         told = _table(settings.recordings)
         paths = sorted(str(path.resolve()) for path in told.paths)
-        return f"recordings {', '.join(paths)} in windows of {told.window_s:g} s"
+        which = _which(_open_recordings(told))
+        return f"recordings {', '.join(paths)} in windows of {told.window_s:g} s: {which}"
     return kind
+
+
+def _which(recordings: Sequence[Recording]) -> str:
+    """Say which recordings the merged windows are counted over; a single one may grow."""
+    single = len(recordings) == 1
+    told = sorted(
+        f"{one.path.resolve()} {', '.join(map(str, one.sensors))} {'' if single else one.length}"
+        for one in recordings
+    )
+    return f"{len(told)}, {hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:16]}"
 
 
 def _table(table: T | None) -> T:

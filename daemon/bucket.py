@@ -56,7 +56,7 @@ def read_bucket(settings: InfluxdbSettings) -> Bucket | None:
             raise Unavailable(f"InfluxDB at {settings.url} is away: {error.status}") from error
         except (HTTPError, OSError) as error:
             raise Unavailable(f"InfluxDB at {settings.url} is away: {error!r}") from error
-    for found in answer.buckets:
+    for found in getattr(answer, "buckets", None) or ():
         # 0 is for ever, and so is no rule.
         kept_s = max((rule.every_seconds for rule in found.retention_rules), default=0)
         return Bucket(found.name, found.id, float(kept_s) or math.inf)

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from daemon.errors import StartError
+from models.commanding import rebaseline
 from models.state import SensorState, StateError, decode_state
 
 if TYPE_CHECKING:
@@ -75,12 +76,18 @@ class Holdings:
     def take(self, partition: int, restored: Restored) -> None:
         """Begin to hold a partition; raises `StartError` for states that cannot be read."""
         states = {key: _decoded(key, state) for key, state in restored.states.items()}
+        blind = [key for key, state in states.items() if state.commissioned and _is_blind(state)]
+        states |= {key: rebaseline(states[key]) for key in blind}
         self.drop([partition])
         double = [key for key in states if key in self.homes]
         for key, state in states.items():
             self._place(key, partition, state)
         self.next_offsets[partition] = restored.next_offset
         self.bases[partition] = restored.basis
+        if blind:
+            _log.error(
+                "baselines_missing", partition=partition, sensors=len(blind), first=str(min(blind))
+            )
         if double:
             first = min(double)
             _log.error(
@@ -166,6 +173,11 @@ class Holdings:
         """Whether the record at `offset` is still to be judged."""
         after = self.next_offsets[partition]
         return partition in self.cut or after is None or offset >= after
+
+
+def _is_blind(state: SensorState) -> bool:
+    """Whether the record that holds the baseline is gone: nothing would ever be judged."""
+    return state.cold.baseline is None
 
 
 def _decoded(key: SensorKey, record: StateRecord) -> SensorState:

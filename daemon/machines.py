@@ -92,7 +92,7 @@ def load_machines(path: Path | None) -> Machines:
     if path is None:
         return Machines(Assets())
     try:
-        return Machines(parse(path.read_text("utf-8")))
+        return Machines(parse(path.read_text("utf-8-sig")))
     except AssetsError as error:
         lines = str(error).splitlines()
         raise SettingsError("\n".join(f"{path}: {line}" for line in lines)) from error

@@ -43,6 +43,10 @@ TABLES_OF_KINDS: Final = ("influxdb", "sqlite", "csv", "recordings")
 """Tables that are needed where a kind is named like them."""
 
 
+_CSV_WITH: Final = {("memory", kind) for kind in ("recordings", "simulator", "memory")}
+"""Journal and source that end where a CSV file does: rows of an earlier run are nowhere."""
+
+
 def _named(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", value):
         raise ValueError(
@@ -465,6 +469,12 @@ class Settings(Section):
                 chosen = f"{' and '.join(choosing)} {'are' if len(choosing) > 1 else 'is'} {kind!r}"
                 default = ", which is the default" if kind == SeriesSettings().kind else ""
                 yield f"{chosen}{default}, so the table [{kind}] is needed"
+        if self.series.kind == "csv" and (self.journal.kind, self.source.kind) not in _CSV_WITH:
+            yield (
+                "series.kind = 'csv' is the file of one run to the source's end, so journal.kind"
+                " must be 'memory' and source.kind 'recordings' or 'simulator': got"
+                f" {self.journal.kind!r} and {self.source.kind!r}; use series.kind = 'sqlite'"
+            )
         if self.journal.kind == "kafka" and self.source.kind != "kafka":
             yield (
                 "journal.kind = 'kafka' commits offsets of Kafka, so source.kind must be 'kafka'"

@@ -242,6 +242,22 @@ def _check(client: Any, settings: KafkaSettings, evidence: bool) -> Iterator[Fin
         yield from _wrong_values(topic, found[topic.name])
 
 
+def refuse_to_lose_states(settings: KafkaSettings) -> None:
+    """Raise `StartError` where states are deleted by age; who may not ask is believed."""
+    client = kafka_clients.admin(settings)
+    topic = next(one for one in plan(settings, 1) if one.name == settings.state_topic)
+    try:
+        with kafka_clients.translated("describing topics", settings):
+            found = _configurations(client, settings, [topic.name])
+    except StartError:
+        return
+    finally:
+        kafka_clients.close(client)
+    for one in _wrong_values(topic, found[topic.name]):
+        if one.severity is Severity.ERROR:
+            raise StartError(str(one))
+
+
 def windows_kept_s(settings: KafkaSettings) -> float:
     """Return how long the windows are kept, inf for ever; raises `StartError`, `Unavailable`."""
     client = kafka_clients.admin(settings)

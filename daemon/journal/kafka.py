@@ -20,6 +20,7 @@ import structlog
 from kafka import TopicPartition
 from kafka.structs import OffsetAndMetadata
 
+from daemon import topics
 from daemon.errors import Fatal, Fenced, StartError, Unavailable
 from daemon.journal import Entry, Exhibit, Restored
 from daemon.journal.delivery import Delivery, Published
@@ -97,6 +98,7 @@ class KafkaJournal:
             self._check_partitions(topic, windows)
         if self._evidence:
             self._check_evidence(windows)
+        topics.refuse_to_lose_states(settings)
 
     def _check_evidence(self, windows: Set[int]) -> None:
         """Check the topic that a plant made by an earlier version does not have."""
@@ -130,8 +132,8 @@ class KafkaJournal:
         }
 
     def _restore_events(self, since: Mapping[int, int]) -> None:
-        for number, events in self._reader.events(since).items():
-            self._delivery.restore(number, since[number], events)
+        for number, (first, events) in self._reader.events(since).items():
+            self._delivery.restore(number, first, events)
 
     def commit(self, entry: Entry) -> None:
         """Commit in one transaction, after finding out about an earlier one that is in doubt."""
@@ -209,7 +211,8 @@ class KafkaJournal:
         except OutcomeUnknown as error:
             self._doubt = _Doubt(next_offsets, marks, standing_for or entry.dead_letters)
             if not self._settle():
-                raise Unavailable("the transaction was not committed") from error
+                why = repr(error.__cause__)
+                raise Unavailable(f"the transaction was not committed: {why}") from error
             return
         self._done(next_offsets, marks)
         self._publish(entry, offsets[len(messages) - len(entry.alerts) :])

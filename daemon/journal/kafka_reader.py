@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import structlog
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
@@ -30,6 +31,8 @@ BASIS_KEY: Final = b"#basis"
 _MARK: Final = "alerts-delivered="
 _MARGIN_S: Final = 15.0
 """Longer than the broker takes to end a dead process's transaction, whose end we wait for."""
+
+_log: Any = structlog.get_logger("bearingwatch.journal")
 
 _decode_event = msgspec.json.Decoder(AlertEvent).decode
 
@@ -145,7 +148,9 @@ class KafkaReader:
         bases: dict[int, Basis] = {}
         for message in self._read(self._settings.state_topic, dict.fromkeys(partitions, 0)):
             if message.key == BASIS_KEY:
-                bases[message.partition] = decode_basis(message.value)
+                bases.pop(message.partition, None)
+                if message.value is not None:
+                    bases[message.partition] = decode_basis(message.value)
                 continue
             key, part = parse_state_key(message.key)
             sensor = parts[message.partition].setdefault(key, {})
@@ -157,12 +162,30 @@ class KafkaReader:
             number: Held(_records(sensors), bases.get(number)) for number, sensors in parts.items()
         }
 
-    def events(self, since: Mapping[int, int]) -> Mapping[int, list[Published]]:
-        """Return the committed alert events per partition from an offset on."""
-        found: dict[int, list[Published]] = {number: [] for number in since}
-        for message in self._read(self._settings.alerts_topic, since):
-            found[message.partition].append(Published(message.offset, _event(message)))
-        return found
+    def events(self, since: Mapping[int, int]) -> Mapping[int, tuple[int, list[Published]]]:
+        """Return the committed alert events per partition from an offset on, and from which.
+
+        That is 0 where the topic does not reach so far: it was made anew.
+        """
+        topic = self._settings.alerts_topic
+        where = {TopicPartition(topic, number): offset for number, offset in since.items()}
+        with kafka_clients.translated(f"reading {topic}", self._settings):
+            ends = self._ends(where)
+            for place, offset in where.items():
+                if offset > ends[place]:
+                    where[place] = 0
+                    _log.warning(
+                        "alerts_topic_is_shorter",
+                        partition=place.partition,
+                        delivered=offset,
+                        end=ends[place],
+                    )
+            found: dict[int, list[Published]] = {number: [] for number in since}
+            for message in self._read_to(ends, where):
+                if message.value is not None:
+                    event = Published(message.offset, _event(message))
+                    found[message.partition].append(event)
+        return {place.partition: (first, found[place.partition]) for place, first in where.items()}
 
     def evidence(self) -> Iterable[Exhibit]:
         """Yield all evidence, in the order of the log in each partition."""

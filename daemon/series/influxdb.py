@@ -12,6 +12,7 @@ costs one request and not two for each line.
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -54,6 +55,10 @@ _REFUSED: Final = {
 _log = structlog.stdlib.get_logger("bearingwatch.series")
 
 
+class NoInfluxdb(OSError):
+    """The server answers, and not as InfluxDB does."""
+
+
 class InfluxdbSeries:
     """Writes to one bucket; durable once InfluxDB answered 204."""
 
@@ -68,6 +73,9 @@ class InfluxdbSeries:
         self._connect()
         try:
             self._post([_PROBE])
+        except NoInfluxdb as error:
+            url = self._settings.url
+            raise StartError(f"{url} is no InfluxDB: {error}; check influxdb.url") from error
         except ApiException as error:
             raise self._start_error(error) from error
         except (HTTPError, OSError) as error:
@@ -136,6 +144,9 @@ class InfluxdbSeries:
     def _post(self, lines: Sequence[str]) -> None:
         body = "\n".join(lines).encode()
         self._api.write(self._settings.bucket, self._settings.org, body)
+        status = self._client.api_client.last_response.status
+        if status != HTTPStatus.NO_CONTENT:
+            raise NoInfluxdb(f"HTTP status {status} to a write, expected 204")
 
     def _away(self, error: Exception) -> Unavailable:
         """Return what is to be waited for; what an operator must see to is logged loudly."""

@@ -138,9 +138,13 @@ class Report:
         self._log.info("partitions_assigned", partitions=sorted(partitions))
         self._partitions(counts)
 
-    def restored(self, partitions: Set[int], counts: tuple[int, int], sensors: int) -> None:
-        """Note partitions whose state is here."""
+    def restored(
+        self, partitions: Set[int], counts: tuple[int, int], sensors: int, goes_on: bool
+    ) -> None:
+        """Note partitions whose state is here; one that `goes_on` has committed offsets."""
         self._log.info("partitions_restored", partitions=sorted(partitions), sensors=sensors)
+        if goes_on and not sensors:
+            self._log.warning("states_missing", partitions=sorted(partitions))
         self._metrics.sensors.set(sensors)
         self._partitions(counts)
 

@@ -25,6 +25,9 @@ _BESIDE: Final = ", and save it with semicolons or tabulators between columns fi
 _NO_COUNT: Final = re.compile(r"-0,|[+-]?\d+,0\d")
 
 
+_LARGEST: Final = float(np.finfo(np.float32).max)
+
+
 def read_table(path: Path, *, columns: int, separator: str | None = None) -> NDArray[np.float64]:
     """Return a whole file without header, shape (rows, columns).
 
@@ -34,7 +37,9 @@ def read_table(path: Path, *, columns: int, separator: str | None = None) -> NDA
     try:
         frame = pd.read_csv(path, sep=separator, header=None, dtype=np.float64)
         numbers = frame.to_numpy()
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+    except OSError as error:
+        raise RecordingError(path, f"cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # as pandas' parser errors are
         raise broken_line(path, separator, columns, error) from error
     if numbers.shape[1] != columns or not np.isfinite(numbers).all():
         raise broken_line(path, separator, columns)
@@ -53,7 +58,7 @@ def read_blocks(
     # Other columns are read too, as text, so that a line of another width is noticed.
     kinds = {column: np.float32 if column in columns else str for column in range(width)}
     try:
-        with pd.read_csv(
+        with np.errstate(over="ignore"), pd.read_csv(
             path, sep=separator, header=None, skiprows=int(header), dtype=kinds, chunksize=rows,
             skip_blank_lines=False, skipinitialspace=True,
         ) as chunks:  # fmt: skip
@@ -69,7 +74,9 @@ def read_blocks(
                 yield _without_blank_end(path, block)
     except RecordingError:
         raise
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise RecordingError(path, f"cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
         raise broken_line(path, separator, width, error, header=header, columns=columns) from error
 
 
@@ -150,9 +157,9 @@ def separator_of(line: str) -> str:
 
 
 def is_number(field: str) -> bool:
-    """Whether a field is a finite number."""
+    """Whether a field is a finite number, and none too large for a float of 32 bits."""
     try:
-        return bool(np.isfinite(float(field)))
+        return "_" not in field and abs(float(field)) <= _LARGEST
     except ValueError:
         return False
 
@@ -201,4 +208,4 @@ def _problem(fields: list[str], width: int, columns: list[int]) -> str | None:
     if len(fields) != width:
         return f"{len(fields)} fields, expected {width}"
     bad = [fields[column] for column in columns if not is_number(fields[column])]
-    return f"{bad[0][:40]!r} is no finite number" if bad else None
+    return f"{bad[0][:40]!r} is no finite number of 32 bits" if bad else None

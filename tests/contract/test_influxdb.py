@@ -178,6 +178,19 @@ def test_a_refusal_after_the_start_is_waited_for(status: int) -> None:
         opened.write(points(["pump"]))
 
 
+def test_a_server_that_says_yes_to_everything_is_no_influxdb() -> None:
+    answers = [(204, {}, b""), (200, {"Content-Type": "text/html"}, b"<html>welcome</html>")]
+    with answering(lambda _: answers[1]) as (url, _), pytest.raises(StartError) as caught:
+        InfluxdbSeries(settings(url)).start()
+    assert "is no InfluxDB: HTTP status 200 to a write, expected 204" in str(caught.value)
+    with (
+        answering(lambda _: answers.pop(0)) as (url, _),
+        series(settings(url)) as opened,
+        pytest.raises(Unavailable, match="HTTP status 200"),
+    ):
+        opened.write(Points(losses=[judgement()]))
+
+
 def test_an_unreachable_server_is_unavailable() -> None:
     with pytest.raises(Unavailable, match="away"), series(settings("http://127.0.0.1:1")):
         pass

@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.future import Future
 from kafka.structs import OffsetAndMetadata
+from structlog.testing import capture_logs
 
-from daemon import topics
+from daemon import kafka_clients, topics
 from daemon.errors import Fatal, StartError, Unavailable
 from daemon.journal import Entry, Exhibit, StateRecord, kafka
 from daemon.journal.kafka import KafkaJournal
@@ -305,7 +307,7 @@ def limit_record_size(settings: KafkaSettings, topic: str, limit: int) -> None:
     wanted = {
         "num_partitions": 2,
         "replication_factor": 1,
-        "configs": {"max.message.bytes": str(limit)},
+        "configs": {"max.message.bytes": str(limit), "cleanup.policy": "compact"},
     }
     admin.create_topics({topic: wanted}, wait_for_metadata=True)
     admin.close()
@@ -427,3 +429,33 @@ def test_offsets_set_by_another_tool_bring_all_events_back(kafka_server: KafkaSe
     with opened(settings, no_membership) as journal:
         assert journal.restore({0})[0].next_offset == 2
         assert [event.id for event in journal.undelivered()] == ["a"]
+
+
+def test_a_mark_beyond_the_end_of_the_alerts_delivers_all_of_a_topic_made_anew(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        journal.commit(entry(5, "a"))
+        journal._delivery.restore(0, 40, [])
+        journal.commit(entry(6, "b"))
+        with capture_logs() as lines:
+            journal.restore({0})
+        assert [event.id for event in journal.undelivered()] == ["a", "b"]
+        journal.mark_delivered()
+        assert journal.undelivered() == []
+    assert [one["event"] for one in lines] == ["alerts_topic_is_shorter"]
+
+
+def test_a_state_topic_that_forgets_by_age_is_refused(kafka_server: KafkaServer) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    client = kafka_clients.admin(settings)
+    changed = ConfigResource(
+        ConfigResourceType.TOPIC, settings.state_topic, {"cleanup.policy": "delete"}
+    )
+    client.alter_configs([changed])
+    client.close()
+    journal = KafkaJournal(settings, "one", lambda: None)
+    with pytest.raises(StartError, match=r"cleanup\.policy is delete, expected compact"):
+        journal.start()
+    journal.close()

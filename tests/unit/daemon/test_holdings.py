@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from daemon.holdings import Holdings
 from daemon.journal import Basis, Restored, StateRecord
 from daemon.sources import Record
-from models.state import HOT, NEW_HOT, Cold, SensorState, encode_cold, encode_hot
+from models.state import COMMISSIONED, HOT, NEW_HOT, Cold, SensorState, encode_cold, encode_hot
 from pipelines.window import SensorKey
 
 KEY = SensorKey("pump", "de")
@@ -148,3 +148,22 @@ def test_only_a_partition_that_is_held_begins_anew_and_only_until_it_goes() -> N
     holdings.take(0, restored(KEY, at=10))
     assert not holdings.is_ahead(0, 3)
     assert holdings.is_ahead(0, 10)
+
+
+def test_a_sensor_whose_baseline_is_gone_is_commissioned_anew_and_told() -> None:
+    row = np.frombuffer(NEW_HOT, HOT).copy()
+    row["flags"], row["last_ns"], row["zone"], row["first_ns"] = COMMISSIONED, 10, 1, 5
+    holdings = Holdings()
+    with capture_logs() as lines:
+        holdings.take(0, Restored({KEY: StateRecord(row.tobytes(), None)}, 7))
+    assert [(one["event"], one["first"]) for one in lines] == [("baselines_missing", str(KEY))]
+    assert not holdings.states[KEY].commissioned
+    found = holdings.states[KEY].row
+    assert (found["last_ns"], found["zone"], found["first_ns"]) == (10, 0, 0)
+
+
+def test_a_sensor_that_never_had_a_baseline_misses_none() -> None:
+    holdings = Holdings()
+    with capture_logs() as lines:
+        holdings.take(0, Restored({KEY: StateRecord(NEW_HOT, None)}, 7))
+    assert lines == []

@@ -168,6 +168,13 @@ def test_a_chosen_kind_needs_its_table(tmp_path: Path, kind: str) -> None:
     assert f"the table [{kind}] is needed" in complaint(tmp_path, told)
 
 
+@pytest.mark.parametrize(("source", "journal"), [("simulator", "sqlite"), ("kafka", "kafka")])
+def test_a_csv_is_of_one_run_alone(tmp_path: Path, source: str, journal: str) -> None:
+    told = f'[source]\nkind = "{source}"\n[journal]\nkind = "{journal}"\n[series]\nkind = "csv"\n'
+    more = '[csv]\npath = "s.csv"\n[sqlite]\npath = "p.db"\n'
+    assert f"got '{journal}' and '{source}'; use series.kind" in complaint(tmp_path, told + more)
+
+
 def test_a_kafka_journal_needs_a_kafka_source(tmp_path: Path) -> None:
     told = OFFLINE.replace('[journal]\nkind = "sqlite"', '[journal]\nkind = "kafka"')
     assert "journal.kind = 'kafka' commits offsets of Kafka" in complaint(tmp_path, told)

@@ -34,8 +34,7 @@ def run(folder: Path, bundle: Path, *, evidence: bool = True, batch: int = 7) ->
     seen: list[Judged] = []
     settings = Settings.model_validate(
         {
-            "source": {"kind": "recordings"},
-            "recordings": {"paths": [folder]},
+            "source": {"kind": "memory"},
             "series": {"kind": "memory"},
             "journal": {"kind": "sqlite", "evidence": evidence},
             "sqlite": {"path": folder / "plant.db"},

@@ -14,9 +14,13 @@ from daemon.errors import StartError
 from daemon.journal import Entry
 from daemon.settings import Settings
 from daemon.sources.memory import MemorySource
+from tests.unit.daemon.cli.calling import noise
 
 
 def start(folder: Path, source: dict[str, Any], *, commit: bool = False) -> None:
+    for path in source.get("recordings", {}).get("paths", ()):
+        if path.suffix:
+            noise(folder / path, 5120, 2)
     told = {
         "series": {"kind": "memory"},
         "journal": {"kind": "sqlite"},
@@ -34,7 +38,13 @@ def start(folder: Path, source: dict[str, Any], *, commit: bool = False) -> None
 
 
 def recordings(*paths: str, **more: Any) -> dict[str, Any]:
-    return {"source": {"kind": "recordings"}, "recordings": {"paths": paths, **more}}
+    told = {"paths": [Path(path) for path in paths], "unit": "g", "full_scale": 50.0, **more}
+    return {"source": {"kind": "recordings"}, "recordings": told}
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 def simulator(**more: Any) -> dict[str, Any]:
@@ -44,10 +54,10 @@ def simulator(**more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (recordings("/d/ra.csv"), recordings("/d/rb.csv")),
-        (recordings("/d/ra.csv"), recordings("/d/ra.csv", "/d/rb.csv")),
-        (recordings("/d/ra.csv"), recordings("/d/ra.csv", window_s=2)),
-        (recordings("/d/ra.csv"), simulator(seed=1)),
+        (recordings("ra.wav"), recordings("rb.wav")),
+        (recordings("ra.wav"), recordings("ra.wav", "rb.wav")),
+        (recordings("ra.wav"), recordings("ra.wav", window_s=2)),
+        (recordings("ra.wav"), simulator(seed=1)),
         (simulator(seed=1), simulator(seed=2)),
         (simulator(days=1), simulator(days=2)),
         ({"kafka": {"prefix": "north"}}, {"kafka": {"prefix": "south"}}),
@@ -63,14 +73,14 @@ def test_a_file_of_another_source_is_refused(
 
 
 def test_the_refusal_says_what_was_there_and_what_is_wanted(tmp_path: Path) -> None:
-    start(tmp_path, recordings("/d/ra.csv"), commit=True)
-    with pytest.raises(StartError, match=r"is of recordings /d/ra\.csv.* now is .*/d/rb\.csv"):
-        start(tmp_path, recordings("/d/rb.csv"))
+    start(tmp_path, recordings("ra.wav"), commit=True)
+    with pytest.raises(StartError, match=r"is of recordings .*/ra\.wav.* now is .*/rb\.wav"):
+        start(tmp_path, recordings("rb.wav"))
 
 
 def test_the_order_of_paths_and_what_does_not_count_windows_may_change(tmp_path: Path) -> None:
-    start(tmp_path, recordings("/d/ra.csv", "/d/rb.csv"), commit=True)
-    start(tmp_path, recordings("/d/rb.csv", "/d/ra.csv", unit="g"), commit=True)
+    start(tmp_path, recordings("ra.wav", "rb.wav"), commit=True)
+    start(tmp_path, recordings("rb.wav", "ra.wav", unit="g"), commit=True)
 
 
 def test_a_file_without_offsets_is_anyones(tmp_path: Path) -> None:
@@ -85,3 +95,25 @@ def test_a_file_that_knows_no_source_is_taken_over(tmp_path: Path) -> None:
     start(tmp_path, simulator(seed=2))
     with pytest.raises(StartError):
         start(tmp_path, simulator(seed=1))
+
+
+def test_a_recording_that_was_added_to_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    noise(tmp_path / "in" / "a.wav", 5120, 2)
+    start(tmp_path, recordings("in"), commit=True)
+    start(tmp_path, recordings("in"))
+    noise(tmp_path / "in" / "b.wav", 5120, 2)
+    with pytest.raises(StartError, match="name another file as sqlite"):
+        start(tmp_path, recordings("in"))
+
+
+def test_a_recording_alone_may_grow_and_one_among_others_may_not(tmp_path: Path) -> None:
+    for folder, names in (("alone", "a"), ("both", "ab")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            noise(tmp_path / folder / f"{name}.wav", 5120, 2)
+        start(tmp_path / folder, recordings(str(tmp_path / folder)), commit=True)
+        noise(tmp_path / folder / "a.wav", 5120, 3)
+    start(tmp_path / "alone", recordings(str(tmp_path / "alone")))
+    with pytest.raises(StartError, match="name another file as sqlite"):
+        start(tmp_path / "both", recordings(str(tmp_path / "both")))
