@@ -364,8 +364,9 @@ def _counted(settings: Settings) -> str:
     if kind == "recordings":
         told = _table(settings.recordings)
         paths = sorted(str(path.resolve()) for path in told.paths)
+        rate = "" if told.sample_rate_hz is None else f" at {told.sample_rate_hz:g} Hz"
         which = _which(_open_recordings(told))
-        return f"recordings {', '.join(paths)} in windows of {told.window_s:g} s: {which}"
+        return f"recordings {', '.join(paths)} in windows of {told.window_s:g} s{rate}: {which}"
     return kind
 
 
@@ -373,10 +374,16 @@ def _which(recordings: Sequence[Recording]) -> str:
     """Say which recordings the merged windows are counted over; a single one may grow."""
     single = len(recordings) == 1
     told = sorted(
-        f"{one.path.resolve()} {', '.join(map(str, one.sensors))} {'' if single else one.length}"
+        f"{one.path.resolve()} {', '.join(map(str, one.sensors))} {'' if single else _size(one)}"
         for one in recordings
     )
     return f"{len(told)}, {hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:16]}"
+
+
+def _size(recording: Recording) -> int:
+    """Return how long a recording is, in whatever unit is known."""
+    length = recording.length
+    return recording.path.stat().st_size if length is None else length
 
 
 def _table(table: T | None) -> T:

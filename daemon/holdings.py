@@ -48,6 +48,12 @@ class Holdings:
         """The partitions whose state is restored."""
         return frozenset(self.next_offsets)
 
+    @property
+    def lost(self) -> bool:
+        """Whether offsets were committed and nothing else: judging writes a basis before them."""
+        goes_on = any(self.next_offsets.values())
+        return goes_on and not self.states and not any(self.bases.values())
+
     def all_states(self) -> Iterator[SensorState]:
         """Yield every state held, those that wait included."""
         yield from self.states.values()

@@ -244,8 +244,8 @@ class Loop:
         self._unrestored -= partitions
         self._alerts_due = True
         self._silence.hear(self._holdings.homes_in(partitions))
-        sensors, goes_on = len(self._holdings.states), any(self._holdings.next_offsets.values())
-        self._report.restored(partitions, self._partitions(), sensors, goes_on)
+        sensors, lost = len(self._holdings.states), self._holdings.lost
+        self._report.restored(partitions, self._partitions(), sensors, lost=lost)
 
     def _partitions(self) -> tuple[int, int]:
         """Return how many partitions are assigned, and how many of them are restored."""

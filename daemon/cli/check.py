@@ -275,14 +275,18 @@ def _retention(settings: Settings) -> str:
             f"bucket {told.bucket}; how long it keeps points is not known, since the token may not "
             "read it: it should be as long as the windows are kept, see docs/influxdb.md"
         )
-    finding = compare(bucket, *_needed(settings))
+    needed_s, because = _needed(settings)
+    if needed_s is None:
+        keeps = f"bucket {bucket.name} keeps points {duration(bucket.kept_s)}"
+        return f"{keeps}, not compared: how long windows are kept may not be read"
+    finding = compare(bucket, needed_s, because)
     show_findings((finding,) if finding else ())
     but = ", which is too short: see above" if finding else ""
     return f"bucket {bucket.name} keeps points {duration(bucket.kept_s)}{but}"
 
 
-def _needed(settings: Settings) -> tuple[float, str]:
-    """Return how long a bucket should keep points, and why."""
+def _needed(settings: Settings) -> tuple[float | None, str]:
+    """Return how long a bucket should keep points, None if that is not known, and why."""
     if settings.source.kind != "kafka":
         return math.inf, "since recordings and simulated windows bear times of long ago"
     from daemon import topics

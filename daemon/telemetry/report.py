@@ -139,11 +139,11 @@ class Report:
         self._partitions(counts)
 
     def restored(
-        self, partitions: Set[int], counts: tuple[int, int], sensors: int, goes_on: bool
+        self, partitions: Set[int], counts: tuple[int, int], sensors: int, *, lost: bool
     ) -> None:
-        """Note partitions whose state is here; one that `goes_on` has committed offsets."""
+        """Note partitions whose state is here, and whether all of it is `lost`."""
         self._log.info("partitions_restored", partitions=sorted(partitions), sensors=sensors)
-        if goes_on and not sensors:
+        if lost:
             self._log.warning("states_missing", partitions=sorted(partitions))
         self._metrics.sensors.set(sensors)
         self._partitions(counts)

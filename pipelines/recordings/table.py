@@ -157,11 +157,16 @@ def separator_of(line: str) -> str:
 
 
 def is_number(field: str) -> bool:
-    """Whether a field is a finite number, and none too large for a float of 32 bits."""
+    """Whether a field is a finite number."""
     try:
-        return "_" not in field and abs(float(field)) <= _LARGEST
+        return bool(np.isfinite(float(field)))
     except ValueError:
         return False
+
+
+def _fits(field: str) -> bool:
+    """Whether a field is a number as pandas reads it, and none too large for 32 bits."""
+    return is_number(field) and "_" not in field and abs(float(field)) <= _LARGEST
 
 
 def broken_line(
@@ -207,5 +212,5 @@ def first_broken(
 def _problem(fields: list[str], width: int, columns: list[int]) -> str | None:
     if len(fields) != width:
         return f"{len(fields)} fields, expected {width}"
-    bad = [fields[column] for column in columns if not is_number(fields[column])]
+    bad = [fields[column] for column in columns if not _fits(fields[column])]
     return f"{bad[0][:40]!r} is no finite number of 32 bits" if bad else None

@@ -18,8 +18,9 @@ from structlog.testing import capture_logs
 
 from daemon import kafka_clients, topics
 from daemon.errors import Fatal, StartError, Unavailable
-from daemon.journal import Entry, Exhibit, StateRecord, kafka
+from daemon.journal import Basis, Entry, Exhibit, StateRecord, kafka
 from daemon.journal.kafka import KafkaJournal
+from daemon.journal.kafka_reader import BASIS_KEY
 from daemon.settings import KafkaSettings
 from daemon.sources.kafka import KafkaSource
 from pipelines.dead_letters import DeadLetter
@@ -35,6 +36,7 @@ pytestmark = [
 ]
 
 PUMP = SensorKey("pump", "de")
+BASIS = Basis("bundle", "features", "settings")
 BOTH = frozenset({0, 1})
 SHORT: dict[str, Any] = {"transaction_timeout_ms": 2_500, "request_timeout_s": 5.0}
 
@@ -454,8 +456,27 @@ def test_a_state_topic_that_forgets_by_age_is_refused(kafka_server: KafkaServer)
         ConfigResourceType.TOPIC, settings.state_topic, {"cleanup.policy": "delete"}
     )
     client.alter_configs([changed])
+    deadline = time.monotonic() + 10.0
+    while not topics.check(settings) and time.monotonic() < deadline:
+        time.sleep(0.1)  # brokers tell of a change a moment later
     client.close()
     journal = KafkaJournal(settings, "one", lambda: None)
     with pytest.raises(StartError, match=r"cleanup\.policy is delete, expected compact"):
         journal.start()
     journal.close()
+
+
+def test_records_of_no_value_in_the_journals_topics_are_passed_over(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        journal.commit(replace(entry(5, "a"), bases={0: BASIS}))
+        assert journal.restore({0})[0].basis == BASIS
+        producer = KafkaProducer(bootstrap_servers=kafka_server.bootstrap)
+        producer.send(settings.alerts_topic, None, key=b"pump", partition=0)
+        producer.send(settings.state_topic, None, key=BASIS_KEY, partition=0)
+        producer.close()
+        restored = journal.restore({0})[0]
+        assert (restored.basis, restored.next_offset) == (None, 5)
+        assert [event.id for event in journal.undelivered()] == ["a"]

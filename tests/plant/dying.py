@@ -94,8 +94,8 @@ def tell(facts: Path) -> None:
         with facts.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"at": time.monotonic(), **fact}) + "\n")
 
-    def on_restored(self: Report, *args: Any) -> None:
-        restored(self, *args)
+    def on_restored(self: Report, *args: Any, lost: bool) -> None:
+        restored(self, *args, lost=lost)
         note(fact="ready")
 
     def on_committed(self: Report, records: Any, judged: Judged, sensors: int) -> None:

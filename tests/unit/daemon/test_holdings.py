@@ -167,3 +167,16 @@ def test_a_sensor_that_never_had_a_baseline_misses_none() -> None:
     with capture_logs() as lines:
         holdings.take(0, Restored({KEY: StateRecord(NEW_HOT, None)}, 7))
     assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("offset", "basis", "lost"),
+    [(7, None, True), (None, None, False), (0, None, False), (7, BASIS, False)],
+    ids=["state topic made anew", "first start", "nothing read", "only junk was read"],
+)
+def test_offsets_without_state_and_basis_say_that_the_state_was_lost(
+    offset: int | None, basis: Basis | None, lost: bool
+) -> None:
+    holdings = Holdings()
+    holdings.take(0, Restored({}, offset, basis))
+    assert holdings.lost is lost

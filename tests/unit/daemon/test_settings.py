@@ -168,7 +168,9 @@ def test_a_chosen_kind_needs_its_table(tmp_path: Path, kind: str) -> None:
     assert f"the table [{kind}] is needed" in complaint(tmp_path, told)
 
 
-@pytest.mark.parametrize(("source", "journal"), [("simulator", "sqlite"), ("kafka", "kafka")])
+@pytest.mark.parametrize(
+    ("source", "journal"), [("simulator", "sqlite"), ("kafka", "kafka"), ("kafka", "memory")]
+)
 def test_a_csv_is_of_one_run_alone(tmp_path: Path, source: str, journal: str) -> None:
     told = f'[source]\nkind = "{source}"\n[journal]\nkind = "{journal}"\n[series]\nkind = "csv"\n'
     more = '[csv]\npath = "s.csv"\n[sqlite]\npath = "p.db"\n'

@@ -117,3 +117,23 @@ def test_a_recording_alone_may_grow_and_one_among_others_may_not(tmp_path: Path)
     start(tmp_path / "alone", recordings(str(tmp_path / "alone")))
     with pytest.raises(StartError, match="name another file as sqlite"):
         start(tmp_path / "both", recordings(str(tmp_path / "both")))
+
+
+def test_a_csv_among_others_that_grew_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        (tmp_path / "in" / f"{name}.csv").write_text("0.1\n" * 2000)
+    told = recordings("in", full_scale=None, sample_rate_hz=1000.0)
+    start(tmp_path, told, commit=True)
+    start(tmp_path, told)
+    (tmp_path / "in" / "a.csv").write_text("0.1\n" * 4000)
+    with pytest.raises(StartError, match="name another file as sqlite"):
+        start(tmp_path, told)
+
+
+def test_another_rate_counts_other_windows(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("0.1\n" * 2000)
+    start(tmp_path, recordings("in", full_scale=None, sample_rate_hz=1000.0), commit=True)
+    with pytest.raises(StartError, match="name another file as sqlite"):
+        start(tmp_path, recordings("in", full_scale=None, sample_rate_hz=800.0))

@@ -824,11 +824,14 @@ def test_an_archive_whose_array_has_no_header_is_named(tmp_path: Path, header: s
         open_recording(path)
 
 
+@pytest.mark.parametrize("line", [1, 3001])
 @pytest.mark.parametrize("field", ["1_000", "1e308", "9" * 50])
-def test_a_number_that_is_none_of_32_bits_is_told_with_its_line(tmp_path: Path, field: str) -> None:
+def test_a_number_that_is_none_of_32_bits_is_told_with_its_line(
+    tmp_path: Path, field: str, line: int
+) -> None:
     path = tmp_path / "pump.csv"
-    path.write_text("0.1\n" * 3000 + f"{field}\n" + "0.1\n" * 3000)
-    with pytest.raises(RecordingError, match=r"line 3001: .* is no finite number of 32 bits"):
+    path.write_text("0.1\n" * (line - 1) + f"{field}\n" + "0.1\n" * 3000)
+    with pytest.raises(RecordingError, match=rf"line {line}: .* is no finite number of 32 bits"):
         list(open_recording(path, Declared(sample_rate_hz=1000.0, unit="g")))
 
 
