@@ -271,7 +271,7 @@ def test_a_second_signal_forces(bundle: Path, tmp_path: Path) -> None:
         time.sleep(1.0)  # it is now in a call of ten seconds that waits for the broker
         child.terminate()
         time.sleep(0.1)
-        child.terminate()
+        child.send_signal(signal.SIGINT)
         assert child.wait(5.0) in (ExitStatus.FATAL, ExitStatus.STOPPED)
 
 
