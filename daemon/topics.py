@@ -246,14 +246,8 @@ def _check(client: Any, settings: KafkaSettings, evidence: bool) -> Iterator[Fin
 
 def refuse_to_lose_states(settings: KafkaSettings) -> None:
     """Raise `StartError` where states are deleted by age; brokers that do not tell are believed."""
-    client = kafka_clients.admin(settings)
     topic = next(one for one in plan(settings, 1) if one.name == settings.state_topic)
-    try:
-        with kafka_clients.translated("describing topics", settings):
-            found = _configurations(client, settings, [topic.name])
-    finally:
-        kafka_clients.close(client)
-    for one in _wrong_values(topic, found[topic.name]):
+    for one in _wrong_values(topic, _configuration(settings, topic.name)):
         if one.severity is Severity.ERROR:
             raise StartError(str(one))
 
@@ -263,16 +257,10 @@ def windows_kept_s(settings: KafkaSettings) -> float | None:
 
     Raises `StartError`, `Unavailable`.
     """
-    client = kafka_clients.admin(settings)
-    name = settings.windows_topic
-    try:
-        with kafka_clients.translated("describing topics", settings):
-            found = _configurations(client, settings, [name])
-    finally:
-        kafka_clients.close(client)
-    if not found[name]:
+    found = _configuration(settings, settings.windows_topic)
+    if not found:
         return None
-    retention_ms = float(found[name]["retention.ms"])
+    retention_ms = float(found["retention.ms"])
     return math.inf if retention_ms < 0 else retention_ms / 1000
 
 
@@ -354,6 +342,16 @@ def _partition_counts(
     return {
         topic["name"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0
     }
+
+
+def _configuration(settings: KafkaSettings, name: str) -> dict[str, str]:
+    """Ask for one topic's configuration; raises `StartError`, `Unavailable`."""
+    client = kafka_clients.admin(settings)
+    try:
+        with kafka_clients.translated("describing topics", settings):
+            return _configurations(client, settings, [name])[name]
+    finally:
+        kafka_clients.close(client)
 
 
 def _configurations(

@@ -9,7 +9,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from daemon import broker_timeouts, topics
 from daemon.errors import SettingsError, Unavailable
 from daemon.settings import KafkaSettings
-from tests.contract.kafka_bench import kafka_settings
+from tests.contract.kafka_bench import kafka_settings, with_topics
 from tests.servers.kafka import KafkaServer
 
 pytestmark = [
@@ -150,3 +150,22 @@ def test_timeouts_are_compared_with_what_the_broker_takes(kafka_server: KafkaSer
 def test_a_broker_that_is_away_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         topics.check(kafka_settings("127.0.0.1:1", request_timeout_s=1.0))
+
+
+def test_a_configuration_that_brokers_do_not_tell_is_named_and_believed(
+    kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+
+    def untold(_client: object, _settings: object, names: list[str]) -> dict[str, dict[str, str]]:
+        """Answer like the client (kafka-python 3.0.12) where DESCRIBE_CONFIGS is denied."""
+        return {name: {} for name in names}
+
+    monkeypatch.setattr(topics, "_configurations", untold)
+    findings = topics.check(settings)
+    assert len(findings) == 5
+    assert {(one.severity, one.found) for one in findings} == {
+        (topics.Severity.WARNING, "not told")
+    }
+    assert topics.windows_kept_s(settings) is None
+    topics.refuse_to_lose_states(settings)
