@@ -73,7 +73,7 @@ class Machines:
         if declared is None:
             return None
         return Limits(
-            unit=declared.unit,
+            unit=declared.unit or "",
             rms_warning=declared.rms_warning,
             rms_alarm=declared.rms_alarm,
             velocity_warning=declared.velocity_warning,

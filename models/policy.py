@@ -208,10 +208,11 @@ class DetectorSettings:
 class Limits:
     """Absolute limits that a machine's owner declared; they hold from the first window.
 
-    `rms_*` are in `unit` and apply to windows in that unit only, `velocity_*` in mm/s RMS.
+    `rms_*` are in `unit`, which is never guessed, and apply to windows in that unit only;
+    `velocity_*` are in mm/s RMS.
     """
 
-    unit: str = "g"
+    unit: str = ""
     rms_warning: float | None = None
     rms_alarm: float | None = None
     velocity_warning: float | None = None

@@ -47,10 +47,11 @@ class AssetsError(ValueError):
 class AbsoluteLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Levels that hold from the first window.
 
-    `rms_*` are in `unit` and hold for windows in that unit only; `velocity_*` in mm/s RMS.
+    `rms_*` are in `unit`, without which there are none, and hold for windows in that unit only;
+    `velocity_*` are in mm/s RMS.
     """
 
-    unit: Unit = "g"
+    unit: Unit | None = None
     rms_warning: Positive | None = None
     rms_alarm: Positive | None = None
     velocity_warning: Positive | None = None
@@ -236,6 +237,11 @@ def _bearing(told: str | _Geometry | None, place: str) -> BearingGeometry | None
 def _check_limits(limits: AbsoluteLimits | None, place: str) -> None:
     if limits is None:
         return
+    if limits.unit is None and (limits.rms_warning or limits.rms_alarm):
+        raise AssetsError(
+            f"{place}, limits: rms_warning and rms_alarm need their unit, which is never guessed; "
+            f"expected unit, one of {', '.join(get_args(Unit))}"
+        )
     for kind in ("rms", "velocity"):
         warning, alarm = getattr(limits, f"{kind}_warning"), getattr(limits, f"{kind}_alarm")
         if warning is not None and alarm is not None and warning >= alarm:

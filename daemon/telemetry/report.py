@@ -190,11 +190,11 @@ class Report:
             self._name_dead_lettered(refusal)
         for judgement in judged.judgements:
             metrics.windows.labels(judgement.verdict).inc()
-        for _, event in judged.entry.alerts:
-            self._alert(event)
         for effect in judged.effects:
             self._command(effect)
         self._note(judged.judgements)
+        for _, event in judged.entry.alerts:
+            self._alert(event)
         self._tell_of_limits(judged.judgements)
         if self._watch:
             self._watch(judged)

@@ -20,6 +20,7 @@ from pipelines.recordings.table import (
     first_lines,
     is_number,
     read_blocks,
+    refuse_blanks,
     refuse_decimal_commas,
     separator_of,
 )
@@ -39,6 +40,7 @@ def open_csv(path: Path, declared: Declared) -> Recording:
     lines = first_lines(path, LOOKED_AT)
     separator = separator_of(lines[0])
     refuse_decimal_commas(path, lines, separator)
+    refuse_blanks(path, lines)
     fields = [field.strip().strip('"') for field in lines[0].split(separator)]
     header = not all(is_number(field) for field in fields)
     names = fields if header else unnamed(len(fields))

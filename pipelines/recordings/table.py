@@ -26,12 +26,13 @@ _NO_COUNT: Final = re.compile(r"-0,|[+-]?\d+,0\d")
 
 
 _LARGEST: Final = float(np.finfo(np.float32).max)
+_PARTED_BY_BLANKS: Final = re.compile(r"\S+(\s+\S+)+")
 
 
 def read_table(path: Path, *, columns: int, separator: str | None = None) -> NDArray[np.float64]:
     """Return a whole file without header, shape (rows, columns).
 
-    Raises `RecordingError` with the first line that has not `columns` finite numbers.
+    Raises `RecordingError` with the first line that has not `columns` finite numbers of 32 bits.
     """
     separator = separator or separator_of(first_line(path))
     try:
@@ -41,7 +42,7 @@ def read_table(path: Path, *, columns: int, separator: str | None = None) -> NDA
         raise RecordingError(path, f"cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # as pandas' parser errors are
         raise broken_line(path, separator, columns, error) from error
-    if numbers.shape[1] != columns or not np.isfinite(numbers).all():
+    if numbers.shape[1] != columns or not (np.abs(numbers) <= _LARGEST).all():
         raise broken_line(path, separator, columns)
     return numbers
 
@@ -151,6 +152,19 @@ def _are_halves(fields: list[str]) -> bool:
     )
 
 
+def refuse_blanks(path: Path, lines: list[str]) -> None:
+    """Raise `RecordingError` where blanks alone stand between numbers."""
+    for number, line in enumerate(lines[:2], start=1):
+        text = line.strip()
+        if _PARTED_BY_BLANKS.fullmatch(text) and all(map(is_number, text.split())):
+            raise RecordingError(
+                path,
+                f"{text[:40]!r} has blanks between its columns; save the file with commas, "
+                "semicolons or tabulators between them",
+                line=number,
+            )
+
+
 def separator_of(line: str) -> str:
     """Return tabulator, semicolon or comma, whichever the line has."""
     return next((separator for separator in _SEPARATORS if separator in line), ",")
@@ -166,6 +180,7 @@ def is_number(field: str) -> bool:
 
 def _fits(field: str) -> bool:
     """Whether a field is a number as pandas reads it, and none too large for 32 bits."""
+    field = field.strip().strip('"')
     return is_number(field) and "_" not in field and abs(float(field)) <= _LARGEST
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from daemon.machines import SENSORS_SHOWN, Machines
+from daemon.machines import SENSORS_SHOWN, Machines, load_machines
 from pipelines.assets import parse
 from pipelines.window import SensorKey
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PUMP = SensorKey("pump", "signal")
 
@@ -42,6 +47,14 @@ def test_many_sensors_are_one_remark() -> None:
     sensors = {SensorKey("pump", str(k)): "g" for k in range(SENSORS_SHOWN + 3)}
     (told,) = remarks('[[rule]]\nmatch = "pump/none"\n', sensors)[:1]
     assert told.endswith("pump/19 and 3 more")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_rules(tmp_path: Path) -> None:
+    path = tmp_path / "assets.toml"
+    path.write_text('[[rule]]\nmatch = "pump"\nrated_rpm = 1480\n', "utf-8-sig")
+    known = load_machines(path).machine(PUMP)
+    assert known is not None
+    assert known.rated_rpm == 1480
 
 
 def test_without_rules_there_is_nothing_to_remark() -> None:

@@ -105,6 +105,14 @@ def test_a_sensor_quieter_than_its_baseline_is_told_with_the_command_that_helps(
     assert "advice" not in commissioned
 
 
+def test_what_happened_to_a_sensor_is_told_before_its_alert(stream: io.StringIO) -> None:
+    bench = Bench(batch_windows=2)
+    bench.feed(window(0, level=8), window(1, level=9))
+    bench.finish()
+    told = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert told.index("sensors_noted") < told.index("alert_changed")
+
+
 def test_each_command_is_told_whatever_was_told_before(stream: io.StringIO) -> None:
     bench = Bench()
     bench.feed(window(0))

@@ -83,6 +83,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.sqlite.path == tmp_path / "plant.db"
 
 
+def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path: Path) -> None:
+    path = tmp_path / "plant.toml"
+    path.write_text(OFFLINE, "utf-8-sig")
+    assert load_settings(path) == load_settings(write(tmp_path, OFFLINE))
+
+
 def test_assets_beside_the_file_are_taken(tmp_path: Path) -> None:
     (tmp_path / "assets.toml").write_text("")
     assert load_settings(write(tmp_path, OFFLINE)).assets == tmp_path / "assets.toml"

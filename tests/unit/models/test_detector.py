@@ -257,7 +257,7 @@ def test_an_alert_is_raised_on_the_baseline_and_the_departures_of_its_window() -
 
 
 def test_a_limit_that_was_declared_is_ground_enough_before_there_is_a_baseline() -> None:
-    judging = detector(QUICK, limits=lambda _: Limits(rms_warning=0.1))
+    judging = detector(QUICK, limits=lambda _: Limits(unit="g", rms_warning=0.1))
     _, judged = judge_all(judging, healthy(5))
     (grounds,) = [one.grounds for one in judged if one.grounds]
     assert (grounds.baseline, grounds.departures) == (None, None)

@@ -116,7 +116,11 @@ RULE = '[[rule]]\nmatch = "a"\n'
             "rule 1.*bearing.*pitch diameter",
         ),
         (RULE + "limits = {rms_alarms = 1}", "limits: unknown key.*'rms_alarm'"),
-        (RULE + "limits = {rms_warning = 2, rms_alarm = 1}", "rms_warning 2.0 must lie below"),
+        (RULE + "limits = {rms_warning = 2}", "rms_warning and rms_alarm need their unit.* m/s2"),
+        (
+            RULE + "limits = {unit = 'g', rms_warning = 2, rms_alarm = 1}",
+            "rms_warning 2.0 must lie below",
+        ),
         (RULE + "limits = {unit = 'ips'}", r"limits\.unit: got 'ips', expected one of g, m"),
     ],
 )
