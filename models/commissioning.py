@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.judgement import Note
-from models.state import COMMISSIONED, PROVISIONAL, REBASELINING, SUSPICIOUS, Cold
+from models.state import ASIDE, COMMISSIONED, PROVISIONAL, REBASELINING, SUSPICIOUS, Cold
 from pipelines.examples import Examples
 from pipelines.normalise import LINES, BaselineSummary
 
@@ -37,7 +37,8 @@ def advance(
 ) -> tuple[Cold, tuple[Note, ...]]:
     """Take one normal window in; return the new cold state, and notes when a baseline came of it.
 
-    `row` is the hot record, shape (1,), whose flags are set in place. A provisional baseline goes
+    `row` is the hot record, shape (1,), whose flags are set in place. A baseline that was learnt
+    while an alert was open, of a declared limit, is in doubt. A provisional baseline goes
     on learning beside its use; it is replaced when a calm stretch is complete.
     """
     cold = learn(cold, observation)
@@ -48,17 +49,16 @@ def advance(
         return replace(cold, summary=None, gathered=None), ()
     refined = bool(row["flags"][0] & PROVISIONAL)
     cold = conclude(cold)
-    doubtful = suspicion(cold.baseline, policy, envelope_bands)
-    flags = row["flags"] & ~np.uint32(PROVISIONAL | REBASELINING | SUSPICIOUS)
+    doubtful = suspicion(cold.baseline, policy, envelope_bands) or bool(row["zone"][0])
+    flags = row["flags"] & ~np.uint32(PROVISIONAL | REBASELINING | SUSPICIOUS | ASIDE)
     flags |= COMMISSIONED | PROVISIONAL * reached.disturbed | SUSPICIOUS * doubtful
     row["flags"] = flags
     return cold, _notes(refined=refined, disturbed=reached.disturbed, doubtful=doubtful)
 
 
 def _notes(*, refined: bool, disturbed: bool, doubtful: bool) -> tuple[Note, ...]:
-    if refined:
-        return (Note.BASELINE_REFINED,)
     how = Note.COMMISSIONED_PROVISIONALLY if disturbed else Note.COMMISSIONED
+    how = Note.BASELINE_REFINED if refined else how
     return (how, Note.COMMISSIONED_WITH_SUSPICION) if doubtful else (how,)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,13 @@ FAULT_NAMES: Final = {
 }
 
 
+NEAR: Final = frozenset({"BPFI", "2xBSF"})
+"""Lines that lie so close that windows below `RESOLVED_S` cannot tell them apart."""
+
+RESOLVED_S: Final = 0.5
+
+OVER_A_LIMIT: Final = "is over a declared limit"
+WITHIN_LIMITS: Final = "is within its declared limits again; it has no baseline yet"
 TEXTS: Final = {
     Transition.RAISED: "departs from its healthy baseline",
     Transition.ESCALATED: "departs severely from its healthy baseline",
@@ -62,6 +69,28 @@ class Incident:
     bundle: str
     high_db: float = 0.0
     """By how much the high bands stand out more than usual, where their chart is over its limit."""
+    limit: tuple[int, str] | None = None
+    """The axis that is over a declared limit, and in words over which."""
+    level: float = float("nan")
+    """RMS over the baseline's on the axis where it is largest; NaN where there is none."""
+    line_alone: bool = False
+    """Whether a fault line is over its limit, and the loss is not."""
+
+
+class Line(NamedTuple):
+    """A fault line that has risen: its order, the axis, whether it is told from its neighbour."""
+
+    order: str
+    axis: int
+    resolved: bool
+
+    def words(self, axes: tuple[str, ...]) -> str:
+        """Say which part of the bearing it speaks of, and where it was seen."""
+        where = f" on axis {axes[self.axis]}" if len(axes) > 1 else ""
+        if self.resolved:
+            return f"the {FAULT_NAMES[self.order]} line has risen{where}"
+        first, second = (FAULT_NAMES[name] for name in sorted(NEAR, reverse=True))
+        return f"the {first} or {second} line has risen{where}, windows are too short to say which"
 
 
 def alert_id(key: SensorKey, first_ns: int) -> str:
@@ -95,14 +124,20 @@ def leading_bands(detail: Detail, edges: Floats) -> tuple[Band, ...]:
 
 def closest_fault(
     observation: Observation, baseline: Baseline | None, policy: ChartPolicy
-) -> str | None:
+) -> Line | None:
     """Return the fault order whose line has risen most, or None where none stands out."""
     if baseline is None or observation.fault_lines is None:
         return None
     usual, spread = baseline.centre[:, -LINES:], baseline.spread[:, -LINES:]
-    highest = rises(observation.fault_lines, usual, spread, policy).max(axis=0)
+    rise = rises(observation.fault_lines, usual, spread, policy)
+    highest = rise.max(axis=0)
+    risen = highest >= policy.line_sigmas
+    if not risen.any():
+        return None
     k = int(np.argmax(highest))
-    return FAULT_LINES[k] if highest[k] >= policy.line_sigmas else None
+    near = frozenset(name for name, up in zip(FAULT_LINES, risen, strict=True) if up) >= NEAR
+    close = near and FAULT_LINES[k] in NEAR and observation.duration_s < RESOLVED_S
+    return Line(FAULT_LINES[k], int(np.argmax(rise[:, k])), not close)
 
 
 def tell(
@@ -110,13 +145,13 @@ def tell(
     observation: Observation,
     detail: Detail | None,
     *,
-    fault: str | None,
+    fault: Line | None,
     bands: tuple[Band, ...],
     baseline: str,
     old_baseline: str = "",
 ) -> AlertEvent:
     """Return the event that a subscriber gets, its link still to be decided."""
-    axis = observation.axes[0 if detail is None else worst_axis(detail)]
+    axis = observation.axes[_axis(incident, detail, fault)]
     return AlertEvent(
         id=incident.id,
         asset=observation.key.asset,
@@ -131,7 +166,7 @@ def tell(
         louder=True,
         axis=axis,
         bands=bands,
-        fault=fault,
+        fault=None if fault is None else fault.order,
         link="",
         provisional=incident.provisional,
         baseline=baseline,
@@ -146,11 +181,17 @@ def _sentence(
     observation: Observation,
     axis: str,
     bands: tuple[Band, ...],
-    fault: str | None,
+    fault: Line | None,
 ) -> str:
-    parts = [f"{observation.key} axis {axis} {TEXTS[incident.transition]}"]
+    parts = [f"{observation.key} axis {axis} {_what(incident)}"]
+    if incident.limit:
+        parts.append(incident.limit[1])
+    if incident.transition is Transition.ESCALATED and incident.level > 1.0:
+        parts.append(f"RMS {incident.level:.1f} times that of the baseline")
     if incident.threshold:
         parts.append(f"loss {incident.loss:.3g} against a limit of {incident.threshold:.3g}")
+    if incident.transition in (Transition.LOWERED, Transition.CLEARED):
+        return "; ".join(parts) + "."
     if incident.high_db:
         parts.append(
             f"high frequencies stand out by {incident.high_db:.1f} dB more than they had settled at"
@@ -158,11 +199,29 @@ def _sentence(
     if bands:
         named = ", ".join(_band_text(band) for band in bands)
         parts.append(f"louder most at {named}")
-    line = "no fault line found" if fault is None else f"the {FAULT_NAMES[fault]} line has risen"
-    parts.append(line)
+    parts.append("no fault line found" if fault is None else fault.words(observation.axes))
     if incident.provisional:
         parts.append("the baseline is provisional")
     return "; ".join(parts) + "."
+
+
+def _axis(incident: Incident, detail: Detail | None, fault: Line | None) -> int:
+    """Return the axis that an alert speaks of: the one that is over the limit which raised it."""
+    if fault is not None and incident.line_alone:
+        return fault.axis
+    over_loss = bool(incident.threshold) and incident.loss > incident.threshold
+    if incident.limit is not None and not over_loss:
+        return incident.limit[0]
+    return 0 if detail is None else worst_axis(detail)
+
+
+def _what(incident: Incident) -> str:
+    """Say what happened; before there is a baseline nothing departs from it."""
+    if incident.threshold:
+        departs = incident.loss > incident.threshold or not incident.limit
+        raised = incident.transition is Transition.RAISED
+        return OVER_A_LIMIT if raised and not departs else TEXTS[incident.transition]
+    return WITHIN_LIMITS if incident.transition is Transition.CLEARED else OVER_A_LIMIT
 
 
 def _band_text(band: Band) -> str:

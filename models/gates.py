@@ -1,8 +1,9 @@
 """Which windows are judged at all.
 
 A gate must never swallow a sudden failure, so a window is withheld only for what is wrong with
-the *sensor*, for a machine that stands (energy well below its baseline on every axis, or a
-tachometer that says so), or for a *speed* that changes. A rise in level is no machine state.
+the *sensor* (clipping is not, where the machine has become so loud), for a machine that stands
+(energy well below its baseline on every axis, or a tachometer that says so), or for a *speed* that
+changes. A rise in level is no machine state.
 """
 
 from __future__ import annotations
@@ -67,6 +68,16 @@ def hold(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePolicy
     rows["held"] = np.where(live, counted, rows["held"])
     _follow_speed(rows, rpm, fresh=live & ((usual == 0) | released), steady=live & ~moved)
     return held
+
+
+def drives_to_the_rail(clipped: Floats, level: Floats, policy: GatePolicy) -> Bools:
+    """Return which windows a failing bearing may have clipped: far louder, and mostly signal yet.
+
+    `clipped` is the share of samples at the rail, NaN where that is not what is wrong; `level` is
+    log10 of RMS over the baseline's, NaN where there is none.
+    """
+    loud: Bools = (clipped <= policy.clipped_most) & (level >= np.log10(policy.hold_level))
+    return loud
 
 
 def _follow_speed(rows: Rows, rpm: Floats, *, fresh: Bools, steady: Bools) -> None:

@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from models.alerts import AlertEvent
     from models.bundle import Bundle
     from models.charts import Reading
-    from models.policy import ChartPolicy
+    from models.policy import ChartPolicy, LimitsLookup
     from models.rounds import Batch, Round
 
 
 class Teller:
     """Turns the change of a zone into an event; the link is decided later, in log order."""
 
-    def __init__(self, bundle: Bundle, policy: ChartPolicy) -> None:
+    def __init__(self, bundle: Bundle, policy: ChartPolicy, limits: LimitsLookup) -> None:
         self._bundle = bundle.hash
         self._edges = bundle.features.edges_hz()[: bundle.features.bands]
         self._policy = policy
+        self._limits = limits
 
     def tell(
         self, batch: Batch, current: Round, k: int, change: int, reading: Reading
@@ -58,6 +59,9 @@ class Teller:
     ) -> Incident:
         row, position = current.rows[k], current.positions[k]
         scored = batch.scores.details[position] is not None
+        observation = current.observations[k]
+        limits = self._limits(observation.key)
+        over_loss = reading.anchored[k] > 1.0 or reading.adaptive[k] > 1.0
         return Incident(
             id=row["alert"].decode(),
             transition=zones.TRANSITIONS[change - 1],
@@ -69,6 +73,9 @@ class Teller:
             provisional=bool(row["flags"] & PROVISIONAL),
             bundle=self._bundle,
             high_db=_high_db(batch, current, k, reading),
+            limit=None if limits is None else limits.told(observation),
+            level=float(10.0 ** batch.scores.level[position]),
+            line_alone=bool(reading.line[k] > 1.0 and not over_loss),
         )
 
 

@@ -51,6 +51,7 @@ class Note(StrEnum):
     REBASELINED_AFTER_STOP = "rebaselined_after_stop"
     ODD_SIGNAL = "other_signal_held_back"
     OTHER_SIGNAL = "recommissioning_for_other_signal"
+    RESUMED = "baseline_resumed"
     QUIETER = "quieter_than_baseline"
     STOPPED = "stopped"
     STARTED = "started"

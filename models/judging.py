@@ -31,6 +31,7 @@ from models.restarts import GAP_CADENCES
 from models.rounds import Round, alike
 from models.scoring import Bands, Task, score
 from models.state import (
+    ASIDE,
     COMMISSIONED,
     FAULTY,
     PROVISIONAL,
@@ -65,6 +66,10 @@ VERDICTS: Final = (
     Verdict.HELD,
     Verdict.LEARNT,
 )
+
+
+SCORABLE: Final = (SensorFault.NONE, SensorFault.CLIPPED)
+"""A clipped window may be a failing bearing: its level decides, so it is scored first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ class Judge:
         self._former = successor is not None
         self._bundle = bundle.hash[:16].encode()
         self._features = bundle.features_hash[:16].encode()
-        self._teller = Teller(bundle, settings.charts)
+        self._teller = Teller(bundle, settings.charts, limits)
         self._bands = Bands.of(bundle.features)
         self._view = bundle.features
         self._prior = charts.prior_of(bundle.calibration, settings.charts)
@@ -136,33 +141,50 @@ class Judge:
         strange &= ~current.odd
         for k in np.flatnonzero(strange & current.active).tolist():
             row = rows[k : k + 1]
-            reason = self._reason(row, alike=bool(current.alike[k]))
+            reason = self._reason(current, k)
             same = reason == Note.BUNDLE_CHANGED
             learner = self._learner if same else self._learner.newest
             if row["index"][0]:
                 current.tell(k, (reason,), learner.change_of(row))
-            go_on = learner.carry_over if same else learner.begin_anew
+            go_on = {
+                Note.BUNDLE_CHANGED: learner.carry_over,
+                Note.OTHER_FEATURES: learner.begin_anew,
+                Note.OTHER_SIGNAL: learner.lay_aside,
+                Note.RESUMED: learner.resume,
+            }[reason]
             current.colds[k] = go_on(row, current.colds[k])
 
     def _count_odd(self, current: Round) -> None:
-        """Hold back windows of another signal until there are enough of them in a row."""
+        """Hold back windows of another signal until there are enough of them in a row.
+
+        While an alert is open they are held back for good: what is learnt now would be the damage.
+        """
         rows = current.rows
         unlike = current.active & ~current.alike & self._learner.known(current)
         counted = np.where(unlike, rows["odd"] + 1, np.where(current.active, 0, rows["odd"]))
-        current.odd = unlike & (counted < self._settings.gates.odd_windows)
+        few = counted < self._settings.gates.odd_windows
+        current.odd = unlike & (few | (rows["zone"] != zones.NORMAL))
         rows["odd"] = np.where(unlike & ~current.odd, 0, counted)
         current.note(current.odd & (rows["odd"] == 1), Note.ODD_SIGNAL)
 
-    def _reason(self, row: Rows, *, alike: bool) -> Note:
-        if row["features"][0] != self._features:
+    def _reason(self, current: Round, k: int) -> Note:
+        row, cold = current.rows[k], current.colds[k]
+        if row["features"] != self._features:
             return Note.OTHER_FEATURES
-        return Note.BUNDLE_CHANGED if alike else Note.OTHER_SIGNAL
+        if current.alike[k]:
+            return Note.BUNDLE_CHANGED
+        laid_aside = row["flags"] & ASIDE and self._learner.newest is self._learner
+        before = Cold(baseline=cold.old_baseline)
+        returns = laid_aside and alike(before, current.observations[k])
+        return Note.RESUMED if returns else Note.OTHER_SIGNAL
 
     def _tick(self, current: Round) -> None:
-        """Count the window and follow the sensor's cadence."""
+        """Count the window and follow the sensor's cadence; after a gap, begin to confirm anew."""
         rows, active = current.rows, current.active
         elapsed = (current.start_ns - rows["last_ns"]) * 1e-9
         early = rows["index"] <= 1
+        gap = elapsed > self._settings.gates.gap_cadences * rows["cadence_s"]
+        zones.forget(rows, active & ~early & gap)
         elapsed = np.where(early, elapsed, np.minimum(elapsed, GAP_CADENCES * rows["cadence_s"]))
         weight = np.where(early, 1.0, 0.05)
         followed = rows["cadence_s"] + weight * (elapsed - rows["cadence_s"])
@@ -176,7 +198,8 @@ class Judge:
     def _score(self, batch: Batch, current: Round) -> None:
         """Score the round's windows, and the later ones of their sensors, where it is not done."""
         tasks: list[Task] = []
-        usable = current.commissioned & ~current.duplicate & ~current.faulty
+        fit = ~current.faulty | ~np.isnan(current.clipped)
+        usable = current.commissioned & ~current.duplicate & fit
         usable &= self._learner.known(current)
         for k in np.flatnonzero(usable).tolist():
             cold, detail = current.colds[k], batch.scores.details[current.positions[k]]
@@ -191,7 +214,8 @@ class Judge:
         active, commissioned = current.active, current.commissioned
         scored = ~np.isnan(batch.scores.loss[current.positions])
         level = np.where(commissioned, batch.scores.level[current.positions], np.nan)
-        faulty = active & current.faulty
+        loud_clipped = gates.drives_to_the_rail(current.clipped, level, self._settings.gates)
+        faulty = active & current.faulty & ~loud_clipped
         live = active & ~faulty & ~current.odd
         heard = np.where(commissioned, level, self._levels_before(current, live & ~commissioned))
         stopped = gates.standing(current.rows, live, heard, current.rpm, self._settings.gates)
@@ -216,14 +240,19 @@ class Judge:
         return level
 
     def _note_conditions(self, current: Round, faulty: Bools, stopped: Bools) -> None:
-        """Keep the flags of fault and stop, and note where one began or ended."""
+        """Keep the flags of fault and stop, and note where one began or ended.
+
+        Coast-down and run-up are no run of exceedances: behind a stop confirmation begins anew.
+        """
         was = current.rows["flags"]
         was_faulty, was_stopped = (was & FAULTY) != 0, (was & STOPPED) != 0
         known = current.active & ~faulty & ~current.odd
         current.note(faulty & ~was_faulty, Note.SENSOR_FAULT_BEGAN)
         current.note(known & was_faulty, Note.SENSOR_FAULT_ENDED)
         current.note(stopped & ~was_stopped, Note.STOPPED)
-        current.note(known & ~stopped & was_stopped, Note.STARTED)
+        started = known & ~stopped & was_stopped
+        current.note(started, Note.STARTED)
+        zones.forget(current.rows, started)
         current.flag(FAULTY, faulty)
         current.flag(STOPPED, stopped | (was_stopped & ~known))
 
@@ -325,15 +354,14 @@ class Judge:
             line=seen & (reading.line[chosen] > 1.0),
             limit=warning,
             severe=severe | alarm,
-            calm=seen & (highest < chart.release) & ~warning,
-            seen=seen,
+            calm=(~seen | (highest < chart.release)) & ~warning,
         )
 
     def _with_level(self, over: Exceedances, level: Floats) -> Exceedances:
         """Let a level that no machine runs in to be a limit, with the release of the charts."""
         release = self._settings.charts.release * self._settings.severity.level_ratio
         loud, high = self._loud(level), level >= np.log10(release)
-        return replace(over, limit=over.limit | (over.seen & loud), calm=over.calm & ~high)
+        return replace(over, limit=over.limit | loud, calm=over.calm & ~high)
 
     def _over_declared(self, current: Round, chosen: Bools) -> Bools:
         """Say which of the chosen windows are over a declared limit: no standing machine is."""
@@ -386,7 +414,7 @@ def _tasks(batch: Batch, positions: Sequence[int], cold: Cold, *, former: bool) 
         return
     for position in positions:
         view = batch.view(position, former=former)
-        if view is not None and view.quality.fault is SensorFault.NONE and alike(cold, view):
+        if view is not None and view.quality.fault in SCORABLE and alike(cold, view):
             yield Task(position, view, cold.baseline)
 
 

@@ -16,6 +16,7 @@ from models import charts, commissioning, restarts, zones
 from models.judgement import Note
 from models.scoring import Bands, highs_of, losses_of
 from models.state import (
+    ASIDE,
     COMMISSIONED,
     HOT,
     PROVISIONAL,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     Rows = np.ndarray[Any, Any]
 
 LEARNING_FLAGS: Final = (
-    COMMISSIONED | PROVISIONAL | SUSPICIOUS | REBASELINING | QUIETER | RELEARNING | RELEARNT
+    COMMISSIONED | PROVISIONAL | SUSPICIOUS | REBASELINING | QUIETER | RELEARNING | RELEARNT | ASIDE
 )
 
 
@@ -85,6 +86,20 @@ class Learner:
         row["flags"] &= ~np.uint32(LEARNING_FLAGS)
         self._begin(row)
         return commissioning.restart(cold)
+
+    def lay_aside(self, row: Rows, cold: Cold) -> Cold:
+        """Commission a row anew for another signal; should its own return, so does its baseline."""
+        sure = (row["flags"][0] & (COMMISSIONED | PROVISIONAL)) == COMMISSIONED
+        own = row["features"][0] == self._features
+        laid_aside = self.begin_anew(row, cold)
+        row["flags"] |= np.uint32(ASIDE if sure and own else 0)
+        return laid_aside
+
+    def resume(self, row: Rows, cold: Cold) -> Cold:
+        """Let a row be judged by the baseline that was laid aside; its charts begin anew."""
+        row["flags"] = (row["flags"] & ~np.uint32(LEARNING_FLAGS)) | np.uint32(COMMISSIONED)
+        self._begin(row)
+        return Cold(baseline=cold.old_baseline, baseline_id=cold.old_baseline_id)
 
     def _begin(self, row: Rows) -> None:
         """Let this bundle judge a row, with nothing known of its loss."""
@@ -143,9 +158,14 @@ class Learner:
         self._learn_after_stop(current, charted & calm)
 
     def _learn_own(self, batch: Batch, current: Round, learning: Bools, charted: Bools) -> None:
-        """Take windows into baselines that are being learnt or are provisional."""
+        """Take windows into baselines that are being learnt or are provisional.
+
+        Before there is a baseline only a declared limit can be exceeded, and a window that exceeds
+        none is learnt whatever others did: else a sensor near its limit would never get a baseline.
+        """
         provisional = (current.rows["flags"] & PROVISIONAL) != 0
-        chosen = _healthy(current) & (learning | (charted & provisional))
+        over = (current.rows["limit_bits"] & np.uint64(1)) != 0
+        chosen = (learning & ~over) | (_healthy(current) & charted & provisional)
         known = self.known(current)
         for k in np.flatnonzero(chosen).tolist():
             if known[k]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from pipelines.features import Observation
@@ -165,6 +166,11 @@ class GatePolicy:
     """RMS ratio from which a held window is judged all the same."""
     standing_windows: int = 200
     """So many windows in a row a tachometer that reads no turn is believed by itself."""
+    clipped_most: float = 0.1
+    """Share of samples at the rail up to which a window louder than `hold_level` is judged: a
+    failing bearing drives a converter there. More is no signal any more, however loud."""
+    gap_cadences: float = 10.0
+    """After so long without a window what was seen before no longer helps to confirm an alert."""
     odd_windows: int = 5
     """So many windows in a row with other axes, unit or rate are a change; fewer are strays."""
 
@@ -229,6 +235,20 @@ class Limits:
             pairs.append((observation.rms, self.rms_warning, self.rms_alarm))
         warning = any(_over(values, limit) for values, limit, _ in pairs)
         return warning, any(_over(values, limit) for values, _, limit in pairs)
+
+    def told(self, observation: Observation) -> tuple[int, str] | None:
+        """Return the axis that is over a limit, and in words over which; None where none is."""
+        kinds = [("velocity", "mm/s", observation.velocity_rms, self.velocity_warning,
+                  self.velocity_alarm)]  # fmt: skip
+        if observation.unit == self.unit:
+            kinds.append(("RMS", self.unit, observation.rms, self.rms_warning, self.rms_alarm))
+        for name, unit, values, warning, alarm in kinds:
+            for word, limit in (("alarm", alarm), ("warning", warning)):
+                if limit is not None and _over(values, limit):
+                    axis = int(np.nanargmax(values))
+                    of = f"the declared {word} limit of {limit:g} {unit}"
+                    return axis, f"{name} {values[axis]:.3g} {unit} over {of}"
+        return None
 
 
 def _over(values: NDArray[np.float32], limit: float | None) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from models.judgement import Judgement, Note
     from models.linking import OpenAlert
     from pipelines.features import Observation
+    from pipelines.quality import Quality
     from pipelines.window import SensorKey
 
     Floats = NDArray[np.float64]
@@ -104,6 +105,8 @@ class Round:
     start_ns: NDArray[np.int64]
     rpm: Floats
     faulty: Bools
+    clipped: Floats
+    """Share of samples at the rail where that is the only fault, else NaN."""
     duplicate: Bools
     late: Bools
     alike: Bools
@@ -142,6 +145,7 @@ class Round:
             faulty=np.array(
                 [one.quality.fault is not SensorFault.NONE for one in observations], np.bool_
             ),
+            clipped=np.array([_clipped(one.quality) for one in observations]),
             duplicate=duplicate,
             late=seen & (start_ns < rows["last_ns"]) & ~duplicate,
             alike=np.array(list(map(alike, colds, views)), np.bool_),
@@ -200,6 +204,10 @@ def alike(cold: Cold, observation: Observation | None) -> bool:
     rate_hz = observation.sample_rate_hz
     same_rate = abs(known.sample_rate_hz - rate_hz) <= RATE_TOLERANCE * rate_hz
     return known.axes == observation.axes and known.unit == observation.unit and same_rate
+
+
+def _clipped(quality: Quality) -> float:
+    return quality.clipped_share if quality.fault is SensorFault.CLIPPED else np.nan
 
 
 def _number(value: float | None) -> float:

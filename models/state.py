@@ -107,6 +107,8 @@ RELEARNING: Final = 128
 """After a long stop a baseline is learnt beside the one in force."""
 RELEARNT: Final = 256
 """The baseline in force was learnt so; the old one is that of the commissioning or a command."""
+ASIDE: Final = 512
+"""The old baseline was laid aside for another signal, and holds again should its own return."""
 
 
 def _hot_of_2(record: bytes) -> bytes:

@@ -34,13 +34,16 @@ STAY, RAISED, ESCALATED, LOWERED, CLEARED = range(5)
 
 CHARTS: Final = ("anchored_bits", "adaptive_bits", "high_bits", "line_bits", "limit_bits")
 
+AT_ONCE: Final = ("limit_bits", "severe_bits")
+"""What is over a limit on the level; see `_more`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exceedances:
     """What one window a row is over; each (rows,) of bool.
 
-    `calm` is stricter than 'nothing exceeds': every chart is below its release level. `seen` are
-    windows that the charts saw; without that nothing is ever lowered.
+    `calm` is stricter than 'nothing exceeds': every chart is below its release level. Before there
+    is a baseline declared limits are all there is to exceed.
     """
 
     anchored: Bools
@@ -50,7 +53,6 @@ class Exceedances:
     limit: Bools
     severe: Bools
     calm: Bools
-    seen: Bools
 
     @property
     def any(self) -> Bools:
@@ -73,8 +75,16 @@ def step(
     confirmed = _confirmed(rows, start_ns, policy)
     severe = _often(rows, "severe_bits", policy)
     rows["calm"] = np.where(over.calm, rows["calm"] + 1, 0)
-    rows["mild"] = np.where(over.severe, 0, rows["mild"] + over.seen)
+    rows["mild"] = np.where(over.severe, 0, rows["mild"] + 1)
     return _move(rows, confirmed, severe, policy)
+
+
+def forget(rows: Rows, which: Bools) -> None:
+    """Forget exceedances that confirmed nothing yet, in place; what is open stays open."""
+    rows["severe_bits"] = np.where(which, 0, rows["severe_bits"])
+    unconfirmed = which & (rows["zone"] == NORMAL)
+    for name in (*CHARTS, "first_ns"):
+        rows[name] = np.where(unconfirmed, 0, rows[name])
 
 
 def _shift(bits: NDArray[np.uint64], hit: Bools) -> NDArray[np.uint64]:
@@ -83,20 +93,25 @@ def _shift(bits: NDArray[np.uint64], hit: Bools) -> NDArray[np.uint64]:
 
 
 def _recent(rows: Rows, name: str, policy: ConfirmationPolicy) -> NDArray[np.uint8]:
-    """Count the hits among the windows that confirmation looks at, which slow sensors have more."""
-    quick = np.uint64((1 << policy.among) - 1)
-    slow = np.uint64((1 << (policy.among + policy.slow_windows)) - 1)
-    counted: NDArray[np.uint8] = np.bitwise_count(
-        rows[name] & np.where(is_slow(rows, policy), slow, quick)
-    )
+    """Count the hits among the windows that confirmation looks at."""
+    recent = (np.uint64(1) << (policy.among + _more(rows, name, policy))) - np.uint64(1)
+    counted: NDArray[np.uint8] = np.bitwise_count(rows[name] & recent)
     return counted
 
 
 def _often(rows: Rows, name: str, policy: ConfirmationPolicy) -> Bools:
     """Say whether a chart was over its limit often enough."""
-    needed = policy.needed + np.where(is_slow(rows, policy), policy.slow_windows, 0)
-    often: Bools = _recent(rows, name, policy) >= needed
+    often: Bools = _recent(rows, name, policy) >= policy.needed + _more(rows, name, policy)
     return often
+
+
+def _more(rows: Rows, name: str, policy: ConfirmationPolicy) -> NDArray[np.uint64]:
+    """Return how many windows more are looked at, and asked for, where they come rarely.
+
+    None for a limit on the level: no rough spell of the process reaches it, and hours count.
+    """
+    slow = is_slow(rows, policy) & (name not in AT_ONCE)
+    return np.where(slow, np.uint64(policy.slow_windows), np.uint64(0))
 
 
 def is_slow(rows: Rows, policy: ConfirmationPolicy) -> Bools:

@@ -116,7 +116,8 @@ TOLD_HEADINGS: Final = ("bearing", "first alert", "fault line", "link", "withhel
 
 
 def _told(one: Told) -> list[str]:
-    name, withheld = str(one.life.key), str(one.withheld)
+    name = str(one.life.key)
+    withheld = ", ".join(f"{count} {verdict}" for verdict, count in one.withheld.items()) or "0"
     if one.alert is None:
         return [name, "-", "-", "-", withheld, ""]
     fault = one.alert.fault or "no line found"
@@ -178,7 +179,7 @@ $summary
 later.</p>
 $bearings
 <h2>What subscribers would have been told first</h2>
-<p><em>withheld</em> counts windows from the onset on that a gate kept from the charts.</p>
+<p><em>withheld</em> counts windows from the onset on that the charts did not see, by verdict.</p>
 $told
 <h2>Lives</h2>
 <p>Yellow is zone warning, red zone alarm; dashed lines are the earliest and latest sensible onset,

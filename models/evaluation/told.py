@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.alerts import Transition
+from models.columns import SCORED
 from models.detector import Detector, DetectorSettings, no_limits
 from models.evaluation.lives import BATCH
 
@@ -25,13 +27,14 @@ if TYPE_CHECKING:
 class Told:
     """The first alert on a bearing that is not a false one, and how many windows gates withheld.
 
-    `withheld` counts the live windows from the earliest sensible onset on that were not judged.
+    `withheld` counts the live windows from the earliest sensible onset on that were not judged, by
+    verdict.
     """
 
     life: Life
     index: int | None
     alert: AlertEvent | None
-    withheld: int
+    withheld: dict[str, int]
 
 
 def first_alerts(
@@ -75,5 +78,7 @@ def _told(life: Life, judged: Sequence[Judgement]) -> Told:
         if event.transition is Transition.RAISED and one.index >= until
     )
     index, alert = next(raised, (None, None))
-    withheld = sum(one.index >= until and one.verdict in ("held", "stopped") for one in own)
-    return Told(life, index, alert, withheld)
+    withheld = Counter(
+        str(one.verdict) for one in own if one.index >= until and one.verdict not in SCORED
+    )
+    return Told(life, index, alert, dict(sorted(withheld.items())))

@@ -345,6 +345,92 @@ def test_absolute_limits_protect_from_the_first_window() -> None:
     assert [one.zone for one in judged] == [Zone.NORMAL] * 2 + [Zone.WARNING] * 3
 
 
+def test_an_alert_by_a_limit_clears_and_a_baseline_is_learnt_all_the_same() -> None:
+    limits = Limits(unit="g", rms_warning=1.0)
+    judging = detector(QUICK, limits=lambda _key: limits)
+    loud = [observation(k, louder=1.0) for k in range(5, 9)]
+    _, judged = judge_all(judging, [*healthy(5), *loud, *healthy(60, start=9)])
+    moves = [(k, event.transition) for k, one in enumerate(judged) for event in one.events]
+    assert moves == [(7, "raised"), (28, "cleared")]
+    assert "commissioned" in [note for one in judged for note in one.notes]
+    assert judged[-1].status is Status.MONITORING
+
+
+def test_a_sensor_that_is_over_a_limit_now_and_then_gets_a_baseline_all_the_same() -> None:
+    limits = Limits(unit="g", rms_warning=1.0)
+    judging = detector(QUICK, limits=lambda _key: limits)
+    stream = [observation(k, louder=0.0 if k % 4 else 1.0) for k in range(80)]
+    _, judged = judge_all(judging, stream)
+    assert judged[-1].status is Status.MONITORING
+
+
+def test_a_baseline_that_was_learnt_during_an_alert_is_in_doubt() -> None:
+    limits = Limits(unit="g", rms_warning=1.0)
+    judging = detector(QUICK, limits=lambda _key: limits)
+    stream = [observation(k, louder=0.0 if k % 4 == 0 else 1.0) for k in range(160)]
+    _, judged = judge_all(judging, stream)
+    notes = [note for one in judged for note in one.notes]
+    assert notes[:2] == ["commissioned", "commissioned_with_suspicion"]
+
+
+def test_another_signal_during_an_alert_is_held_back_and_the_alert_stays() -> None:
+    judging, states = commissioned()
+    states, _ = judge_all(judging, [observation(60 + k, louder=1.0) for k in range(5)], (), states)
+    stream = [replace(observation(65 + k), sample_rate_hz=10_240.0) for k in range(60)]
+    states, judged = judge_all(judging, stream, states=states)
+    assert {one.verdict for one in judged} == {Verdict.HELD}
+    assert {note for one in judged for note in one.notes} == {"other_signal_held_back"}
+    assert judged[-1].zone is not Zone.NORMAL
+    _, judged = judge_all(judging, [observation(125 + k) for k in range(60)], states=states)
+    assert judged[0].verdict is Verdict.SCORED
+    assert judged[-1].zone is Zone.NORMAL
+
+
+def test_a_signal_that_returns_is_judged_by_its_own_baseline_again() -> None:
+    judging, states = commissioned()
+    other = [replace(observation(60 + k), axes=("other",)) for k in range(12)]
+    between, _ = judge_all(judging, other, states=states)
+    after, judged = judge_all(judging, healthy(6, start=72), states=between)
+    assert [one.verdict for one in judged] == [Verdict.HELD] * 4 + [Verdict.SCORED] * 2
+    assert judged[4].notes == ("baseline_resumed",)
+    assert after[KEY].cold.baseline_id == states[KEY].cold.baseline_id
+
+
+def test_two_exceedances_before_a_gap_confirm_nothing_behind_it() -> None:
+    judging, states = commissioned()
+    times = [60, 61, 10_000, 10_001, 10_002]
+    stream = [observation(k, louder=1.0) for k in times]
+    _, judged = judge_all(judging, stream, states=states)
+    assert [one.zone for one in judged] == [Zone.NORMAL] * 4 + [Zone.WARNING]
+
+
+def test_coast_down_and_run_up_are_no_run_of_exceedances() -> None:
+    judging, states = commissioned()
+    levels = [1.0, 1.0, *[-3.0] * 5, 1.0, *[0.0] * 5]
+    stream = [observation(60 + k, louder=level) for k, level in enumerate(levels)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert {one.zone for one in judged} == {Zone.NORMAL}
+
+
+def test_a_failing_bearing_that_drives_the_converter_to_its_rail_is_judged() -> None:
+    judging, states = commissioned()
+    some = Quality(SensorFault.CLIPPED, 0.03)
+    stream = [observation(60 + k, louder=1.8, quality=some) for k in range(8)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert judged[-1].zone is Zone.ALARM
+
+
+@pytest.mark.parametrize(("louder", "share"), [(0.0, 0.03), (1.8, 0.3)])
+def test_what_clips_without_being_loud_or_nearly_always_is_a_sensor_fault(
+    louder: float, share: float
+) -> None:
+    judging, states = commissioned()
+    clipped = Quality(SensorFault.CLIPPED, share)
+    stream = [observation(60 + k, louder=louder, quality=clipped) for k in range(8)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
+
+
 def test_a_tachometer_that_reads_nothing_hides_no_damage() -> None:
     judging = detector(QUICK)
     states, _ = judge_all(judging, [observation(k, rpm=1500.0) for k in range(60)])

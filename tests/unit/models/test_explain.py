@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from models import explain
 from models.alerts import Transition, Zone
-from models.explain import Incident
-from models.policy import ChartPolicy
+from models.explain import Incident, Line
+from models.policy import ChartPolicy, Limits
 from models.scoring import Detail
 from pipelines.normalise import BaselineSummary
 from pipelines.window import SensorKey
@@ -16,6 +19,7 @@ from tests.unit.models.fleet import FEATURES, KEY, healthy, observation
 
 EDGES = FEATURES.edges_hz()[: FEATURES.bands]
 POLICY = ChartPolicy()
+NOTHING: dict[str, Any] = {"fault": None, "bands": (), "baseline": "b"}
 
 
 def detail(departures: dict[tuple[int, int], float], axes: int = 1) -> Detail:
@@ -69,7 +73,24 @@ def test_the_closest_fault(lines: list[float] | None, fault: str | None) -> None
     for k in range(30):
         summary = summary.add(observation(k, lines=[0.0, 0.1, 0.0, 0.1]))
     window = observation(31, lines=lines)
-    assert explain.closest_fault(window, summary.baseline(), POLICY) == fault
+    found = explain.closest_fault(window, summary.baseline(), POLICY)
+    assert (found and found.order) == fault
+
+
+def test_lines_that_short_windows_cannot_tell_apart_are_named_together() -> None:
+    summary = BaselineSummary()
+    for k in range(30):
+        summary = summary.add(observation(k, lines=[0.0, 0.1, 0.0, 0.1], axes=("x", "y")))
+    window = observation(31, lines=[0.0, 1.8, 2.5, 0.1], axes=("x", "y"))
+    lines = {
+        duration_s: explain.closest_fault(
+            replace(window, duration_s=duration_s), summary.baseline(), POLICY
+        )
+        for duration_s in (0.1, 1.0)
+    }
+    words = {seconds: line.words(("x", "y")) for seconds, line in lines.items() if line}
+    assert words[1.0].startswith("the ball (2 x BSF) line has risen on axis ")
+    assert words[0.1].startswith("the inner race (BPFI) or ball (2 x BSF) line has risen on axis ")
 
 
 def test_without_a_baseline_no_fault_is_named() -> None:
@@ -83,7 +104,7 @@ def test_the_sentence_says_where_how_much_and_what() -> None:
         incident(provisional=True),
         observation(3),
         found,
-        fault="BPFO",
+        fault=Line("BPFO", 0, resolved=True),
         bands=bands,
         baseline="b",
     )
@@ -104,3 +125,45 @@ def test_an_alert_by_absolute_limits_alone_has_no_loss_to_tell() -> None:
     event = explain.tell(limited, observation(3), None, fault=None, bands=(), baseline="")
     assert "loss" not in event.text
     assert event.axis == "x"
+
+
+def test_an_alert_by_a_declared_limit_names_it_and_its_axis() -> None:
+    told = (1, "RMS 2.3 g over the declared alarm limit of 2 g")
+    limited = replace(incident(), loss=0.3, limit=told)
+    window = observation(3, axes=("x", "y"))
+    event = explain.tell(limited, window, detail({(0, 2): 3.0}, axes=2), **NOTHING)
+    assert event.axis == "y"
+    assert event.text.startswith(f"pump/drive-end axis y is over a declared limit; {told[1]}; loss")
+
+
+def test_an_alert_by_a_line_names_the_axis_of_the_line() -> None:
+    lined = replace(incident(), loss=0.3, line_alone=True)
+    found = detail({(0, 2): 3.0}, axes=2)
+    about = NOTHING | {"fault": Line("BPFO", 1, resolved=True)}
+    event = explain.tell(lined, observation(3, axes=("x", "y")), found, **about)
+    assert event.axis == "y"
+    assert event.fault == "BPFO"
+    assert "the outer race (BPFO) line has risen on axis y" in event.text
+
+
+def test_what_is_over_speaks_no_more_of_bands_and_lines() -> None:
+    found = detail({(0, 2): 3.0})
+    about = NOTHING | {"bands": explain.leading_bands(found, EDGES)}
+    cleared = replace(incident(Transition.CLEARED), loss=0.3)
+    text = explain.tell(cleared, observation(3), found, **about).text
+    assert text == "pump/drive-end axis x is back at its baseline; loss 0.3 against a limit of 2."
+
+
+def test_an_alarm_tells_the_level() -> None:
+    severe = replace(incident(Transition.ESCALATED), level=6.13)
+    text = explain.tell(severe, observation(3), detail({(0, 2): 3.0}), **NOTHING).text
+    assert "; RMS 6.1 times that of the baseline; " in text
+
+
+def test_the_limit_that_is_over_is_told_with_its_axis() -> None:
+    limits = Limits(unit="g", rms_warning=0.4, rms_alarm=2.0, velocity_warning=4.5)
+    window = replace(observation(3, axes=("x", "y")), rms=np.array([0.1, 0.5], np.float32))
+    assert limits.told(window) == (1, "RMS 0.5 g over the declared warning limit of 0.4 g")
+    louder = replace(window, rms=np.array([2.5, np.nan], np.float32))
+    assert limits.told(louder) == (0, "RMS 2.5 g over the declared alarm limit of 2 g")
+    assert limits.told(replace(window, unit="m/s2")) is None

@@ -14,12 +14,11 @@ from models.state import HOT
 POLICY = ConfirmationPolicy(needed=3, among=4, minimum_s=0.0, clear_windows=5)
 SECOND_NS = 10**9
 NONE = np.zeros(1, np.bool_)
-CALM = zones.Exceedances(NONE, NONE, NONE, NONE, NONE, NONE, ~NONE, ~NONE)
+CALM = zones.Exceedances(NONE, NONE, NONE, NONE, NONE, NONE, ~NONE)
 OVER = replace(CALM, adaptive=~NONE, calm=NONE)
 SEVERE = replace(OVER, severe=~NONE)
 BETWEEN = replace(CALM, calm=NONE)
-UNSEEN = replace(CALM, calm=NONE, seen=NONE)
-KINDS = {".": CALM, "x": OVER, "X": SEVERE, "-": BETWEEN, "u": UNSEEN}
+KINDS = {".": CALM, "x": OVER, "X": SEVERE, "-": BETWEEN}
 LETTERS = ".RELC"
 
 
@@ -45,8 +44,6 @@ def run(pattern: str, policy: ConfirmationPolicy = POLICY) -> str:
         ("xxx...-.....", "..R........C"),
         ("xxx....x.....", "..R.........C"),
         ("XXXX..........", "..RE....LC...."),
-        ("XXXXuuuuuuuuuuuu", "..RE............"),
-        ("xxxuuuuuuuuuuuu", "..R............"),
     ],
 )
 def test_zone_moves(pattern: str, outcome: str) -> None:
@@ -85,3 +82,24 @@ def test_a_sensor_that_sends_rarely_needs_more_windows() -> None:
     rows["cadence_s"] = POLICY.slow_cadence_s
     moves = [zones.step(rows, np.array([k + 1]), OVER, POLICY)[0] for k in range(6)]
     assert moves.index(zones.RAISED) == POLICY.needed + POLICY.slow_windows - 1
+
+
+def test_a_limit_on_the_level_needs_no_more_windows_where_they_come_rarely() -> None:
+    rows = np.zeros(1, HOT)
+    rows["cadence_s"] = POLICY.slow_cadence_s
+    limited = replace(CALM, limit=~NONE, severe=~NONE, calm=NONE)
+    moves = [zones.step(rows, np.array([k + 1]), limited, POLICY)[0] for k in range(4)]
+    assert moves == [zones.STAY, zones.STAY, zones.RAISED, zones.ESCALATED]
+
+
+def test_what_confirmed_nothing_is_forgotten_and_what_is_open_stays() -> None:
+    rows = np.zeros(2, HOT)
+    both = np.zeros(2, np.bool_)
+    severe = zones.Exceedances(both, ~both, both, both, both, ~both, both)
+    for k in range(2):
+        zones.step(rows, np.full(2, (k + 1) * SECOND_NS), severe, POLICY)
+    rows["zone"][1] = zones.WARNING
+    zones.forget(rows, ~both)
+    assert rows["severe_bits"].tolist() == [0, 0]
+    assert rows["adaptive_bits"].tolist() == [0, 0b11]
+    assert rows["first_ns"].tolist() == [0, SECOND_NS]

@@ -176,7 +176,7 @@ def test_what_was_told_names_index_and_alert() -> None:
     assert told.index is not None
     assert told.alert is not None
     assert told.alert.link == "primary"
-    assert told.withheld == 0
+    assert told.withheld == {}
 
 
 def test_spectra_are_read_of_the_wanted_windows_only() -> None:
