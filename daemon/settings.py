@@ -358,7 +358,7 @@ class DetectorOverrides(Section):
     confirm_minimum_s: Span | None = None
     """Shortest time that a departure must last before it is believed."""
     false_alerts_per_sensor_year: Annotated[float, Field(ge=0.001, le=100.0)] | None = None
-    """False alerts that a healthy sensor may have in a year; more find a failure sooner."""
+    """False alerts a healthy sensor may have a year, 0.001 to 100; more find a failure sooner."""
 
     @model_validator(mode="after")
     def _confirmation_is_possible(self) -> Self:

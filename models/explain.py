@@ -189,7 +189,8 @@ def _sentence(
     if incident.transition is Transition.ESCALATED and incident.level > 1.0:
         parts.append(f"RMS {incident.level:.1f} times that of the baseline")
     if incident.threshold:
-        parts.append(f"loss {incident.loss:.3g} against a limit of {incident.threshold:.3g}")
+        how = "against a" if incident.loss > incident.threshold else "within its"
+        parts.append(f"loss {incident.loss:.3g} {how} limit of {incident.threshold:.3g}")
     if incident.transition in (Transition.LOWERED, Transition.CLEARED):
         return "; ".join(parts) + "."
     if incident.high_db:

@@ -11,6 +11,9 @@ from rich.console import Console
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+WIDTH: Final = 140
+"""Columns of a table where there is no terminal to ask."""
+
 LINE_EVERY_S: Final = 5.0
 """Without a terminal, progress is one line in so long."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from daemon.cli.console import progress
+from daemon.cli.console import WIDTH, progress
 from daemon.cli.options import (
     ANYTHING,
     FILE,
@@ -123,7 +123,7 @@ def command(
     cap_threads()
     _need_extra()
     recordings = described(arguments).open(paths)
-    chosen = tuple(name.strip() for name in methods.split(",") if name.strip())
+    chosen = tuple(dict.fromkeys(name.strip() for name in methods.split(",") if name.strip()))
     evaluate(recordings, model, assets, Asked(methods=chosen, **arguments))
 
 
@@ -134,12 +134,16 @@ def evaluate(
     from daemon.judging import open_model
     from daemon.machines import load_machines
     from models.evaluation import EvaluationError
+    from models.evaluation.catalogue import refuse_unknown
+    from models.evaluation.report import refuse_unwritable
     from models.learning_set import TrainingError
     from pipelines.features import Unfit
     from pipelines.recordings import RecordingError
 
     machines, opened = load_machines(assets), open_model(model)
     try:
+        refuse_unknown(asked.methods)
+        refuse_unwritable(asked.out)
         lives = _read(recordings, opened, machines, asked)
         results = _report(recordings, lives, opened, machines, asked)
     except (EvaluationError, TrainingError, RecordingError, Unfit) as error:
@@ -155,6 +159,11 @@ def _read(
     from models.evaluation.lives import read_lives
 
     labels = read_labels(asked.labels or shipped_labels())
+    sensors = [key for recording in recordings for key in recording.sensors]
+    if unlabelled := [str(key) for key in sensors if labels.of(key) is None]:
+        _say(f"not judged, since they have no label: {', '.join(unlabelled)}")
+    if asked.labels and (unmatched := labels.unmatched(sensors)):
+        _say(f"labels without a recording: {', '.join(unmatched)}")
     total = sum(recording.length or 0 for recording in recordings) or None
     with progress("windows read", total) as advance:
         return read_lives(recordings, labels, model.bundle.features, machines.machine, advance)
@@ -172,7 +181,7 @@ def _report(
     from models.evaluation.charted import Network
     from models.evaluation.evaluation import evaluate as run_all
     from models.evaluation.report import Page, write_report
-    from models.evaluation.told import first_alerts
+    from models.evaluation.told import alerts_told
 
     setting = catalogue.Setting(
         shipped=Network(model.bundle, model.engine),
@@ -191,7 +200,7 @@ def _report(
     page = Page(
         facts=_facts(model, asked),
         results=results,
-        told=first_alerts(lives, _networks(results, setting), machines.limits),
+        told=alerts_told(lives, _networks(results, setting), machines.limits),
         recordings=recordings,
         features=model.bundle.features,
         machine=machines.machine,
@@ -229,11 +238,11 @@ def _print(results: Sequence[Result]) -> None:
 
     from models.evaluation.tables import SUMMARY_HEADINGS, summary_rows
 
-    shown = len(SUMMARY_HEADINGS) - 1  # rates with their bounds are too wide; the report has them
+    shown = len(SUMMARY_HEADINGS) - 3  # rates and bounds are too wide; the report has them
     table = Table(*SUMMARY_HEADINGS[:shown], box=None, pad_edge=False)
     for row in summary_rows(results):
         table.add_row(*row[:shown])
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
 
 
 def _say(text: str) -> None:

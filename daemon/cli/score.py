@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from daemon.cli.console import progress
+from daemon.cli.console import WIDTH, progress
 from daemon.cli.options import (
     ANYTHING,
     OUT,
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 HEADINGS = (
     "asset", "sensor", "axes", "windows", "first warning", "first alarm", "at the end",
 )  # fmt: skip
-WIDTH = 140
-"""Columns of the summary where there is no terminal to ask."""
 
 
 @click.command("score")
@@ -165,6 +163,8 @@ class _Sensor:
     """First judgement in each zone."""
     judged: bool = False
     """Whether learning ever ended."""
+    suspected: bool = False
+    """Whether it ended with the suspicion of damage."""
     start_ns: int = 0
     last: Judgement | None = None
 
@@ -174,6 +174,7 @@ class _Sensor:
         self.windows += 1
         self.first.setdefault(judgement.zone, judgement)
         self.judged = self.judged or judgement.status != "commissioning"
+        self.suspected = self.suspected or judgement.suspicious
         self.last = judgement
 
     def row(self) -> tuple[str, ...]:
@@ -254,11 +255,19 @@ class Summary:
         for key, sensor in sorted(self._sensors.items()):
             table.add_row(*key, *sensor.row())
         Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
-        for line in self._unjudged():
+        for line in (*self._unjudged(), *self._suspected()):
             click.echo(line)
         if self._repeated:
             told = _counted(len(self._repeated), "window")
             click.echo(f"{told} not after the sensor's last: late or there already, index -1")
+
+    def _suspected(self) -> Iterator[str]:
+        for key, sensor in sorted(self._sensors.items()):
+            if sensor.suspected:
+                yield (
+                    f"{key}: commissioned with suspicion: its first windows look like those of a "
+                    "damaged bearing, and what was learnt of them is no health"
+                )
 
     def _unjudged(self) -> Iterator[str]:
         from models.policy import CommissioningPolicy

@@ -77,6 +77,11 @@ class Method(Protocol):
         """Whether it looks at all sensors of the asset at once."""
         ...
 
+    @property
+    def alarms(self) -> bool:
+        """Whether it tells an alarm from a warning."""
+        ...
+
     def fit(self, first: Life, seed: int) -> Fitted:
         """Learn what the sensor is like; raises `EvaluationError`."""
         ...

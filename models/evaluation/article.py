@@ -35,6 +35,7 @@ class Article:
     about: str = "published LSTM autoencoder on mean absolute values of the whole rig"
     random: bool = True
     whole_rig: bool = True
+    alarms: bool = False
     epochs: int = EPOCHS
 
     def fit(self, first: Life, seed: int) -> FittedArticle:

@@ -58,6 +58,7 @@ class PcaLimit:
     about: str = "PCA on the product's bands, 6 sigma on the log residual"
     random: bool = False
     whole_rig: bool = False
+    alarms: bool = False
 
     def fit(self, first: Life, seed: int) -> FittedPca:
         """Learn the components from every second window, and the limit from the others.
@@ -105,6 +106,7 @@ class IsolationLimit:
     about: str = "isolation forest on the product's bands, 6 sigma on its score"
     random: bool = True
     whole_rig: bool = False
+    alarms: bool = False
 
     def fit(self, first: Life, seed: int) -> FittedIsolation:
         """Grow the trees on the first windows."""

@@ -105,15 +105,21 @@ def trains(chosen: Sequence[str], setting: Setting) -> bool:
 
 def choose(chosen: Sequence[str], setting: Setting) -> list[Method]:
     """Return methods by name; raises `EvaluationError` for an unknown one or a missing extra."""
+    refuse_unknown(chosen)
     known = {method.name: method for method in every(setting)}
-    for name in chosen:
-        if name not in known:
-            raise EvaluationError(f"no method {name!r}; there are {', '.join(known)}")
     if find_spec("keras") is None and trains(chosen, setting):
         raise EvaluationError(
             "training needs TensorFlow: pip install --require-hashes -r requirements/training.txt"
         )
     return [known[name] for name in chosen]
+
+
+def refuse_unknown(chosen: Sequence[str]) -> None:
+    """Raise `EvaluationError` for a name that no method has."""
+    known = [OURS, *BASELINES, *WITHOUT, *TRAINED]
+    for name in chosen:
+        if name not in known:
+            raise EvaluationError(f"no method {name!r}; there are {', '.join(known)}")
 
 
 def every(setting: Setting) -> list[Method]:

@@ -150,6 +150,7 @@ class Charted:
     limits: LimitsLookup = no_limits
     random: bool = False
     whole_rig: bool = False
+    alarms: bool = True
 
     def fit(self, first: Life, seed: int) -> FittedCharted:
         """Commission the sensor on its first windows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from models.evaluation import FIRST_WINDOWS
 from models.evaluation.bounds import Interval, clopper_pearson, poisson_rate
@@ -151,14 +151,27 @@ class Comparison:
         return self._where(lambda ours, theirs: ours > theirs)
 
     def _where(self, is_so: Callable[[float, float], bool]) -> list[str]:
-        pairs = {"found": self.found, "clean": self.clean, "median lead": self.lead_hours}
+        pairs = dict(zip(SUMMED, (self.found, self.clean, self.lead_hours), strict=True))
         return [name for name, pair in pairs.items() if pair is not None and is_so(*pair)]
 
 
-def compare(ours: Sequence[Outcome], other: Result, *, with_disputed: bool = True) -> Comparison:
-    """Compare on the first seed."""
+SUMMED: Final = ("found", "clean", "median lead")
+"""What two methods are compared in."""
+
+
+def compare_seeds(ours: Result, other: Result) -> list[Comparison]:
+    """Compare seed by seed; one that is not random is the same with every seed."""
+    seeds = range(max(len(ours.by_seed), len(other.by_seed)))
+    return [compare(ours.by_seed[k % len(ours.by_seed)], other, seed=k) for k in seeds]
+
+
+def compare(
+    ours: Sequence[Outcome], other: Result, *, with_disputed: bool = True, seed: int = 0
+) -> Comparison:
+    """Compare with one seed of the other."""
     mine = {one.life.key: one for one in ours}
-    theirs = other.first if with_disputed else undisputed(other.first)
+    outcomes = other.by_seed[seed % len(other.by_seed)]
+    theirs = outcomes if with_disputed else undisputed(outcomes)
     pairs = [(mine[one.life.key], one) for one in theirs]
     leads = [
         (one.lead_hours, two.lead_hours)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from models.evaluation import EvaluationError
+from pipelines import mismatches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pipelines.window import SensorKey
 
@@ -46,6 +47,17 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             )
         if self.latest is not None and self.latest < (self.earliest or 0):
             raise ValueError(f"{self.sensor}: latest {self.latest} lies before earliest")
+        if self.latest is not None and self.latest > self.last_live:
+            raise ValueError(
+                f"{self.sensor}: latest is {self.latest}, expected at most last_live, "
+                f"{self.last_live}"
+            )
+        for first, last in self.disputed:
+            if not 0 <= first <= last <= self.last_live:
+                raise ValueError(
+                    f"{self.sensor}: disputed has [{first}, {last}], expected a first window and "
+                    f"then a last one, within 0 and {self.last_live}"
+                )
 
     @property
     def healthy_until(self) -> int:
@@ -66,10 +78,19 @@ class Labels:
 
     def __init__(self, labels: tuple[Label, ...]) -> None:
         self._labels: Mapping[str, Label] = {label.sensor: label for label in labels}
+        if len(self._labels) < len(labels):
+            names = [label.sensor for label in labels]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise EvaluationError(f"{twice} has two labels; leave one of them out")
 
     def of(self, key: SensorKey) -> Label | None:
         """Return the label of a sensor: by its full name, else by its asset's."""
         return self._labels.get(str(key)) or self._labels.get(key.asset)
+
+    def unmatched(self, keys: Iterable[SensorKey]) -> list[str]:
+        """Return the labels that belong to none of these sensors."""
+        met = {name for key in keys for name in (str(key), key.asset)}
+        return [name for name in self._labels if name not in met]
 
     def names(self) -> tuple[str, ...]:
         """Return the sensors that have a label."""
@@ -84,9 +105,26 @@ def shipped_labels() -> Path:
 def read_labels(path: Path) -> Labels:
     """Read labels; raises `EvaluationError`."""
     try:
-        return Labels(msgspec.toml.decode(path.read_bytes(), type=_File).bearing)
+        told = path.read_bytes()
+        return Labels(msgspec.toml.decode(told, type=_File).bearing)
+    except EvaluationError as error:
+        raise EvaluationError(f"{path}: {error}") from error
+    except msgspec.ValidationError as error:
+        raise EvaluationError(f"{path}: {_problem(told, str(error))}; {EXPECTED}") from error
     except (OSError, msgspec.MsgspecError) as error:
-        raise EvaluationError(
-            f"{path}: {error}; expected TOML with a table [[bearing]] per sensor: sensor, fails, "
-            "last_live, and where it fails earliest and latest"
-        ) from error
+        raise EvaluationError(f"{path}: {error}; {EXPECTED}") from error
+
+
+EXPECTED: Final = (
+    "expected TOML with a table [[bearing]] per sensor: sensor, fails, last_live, and where it "
+    "fails earliest and latest"
+)
+
+
+def _problem(told: bytes, message: str) -> str:
+    """Say in our words what is wrong, and of which sensor."""
+    place = mismatches.place_of(message)
+    data = msgspec.toml.decode(told)
+    got = mismatches.value_at(data, place)
+    whose = mismatches.value_at(data, f"{place.partition('.')[0]}.sensor")
+    return f"{whose}: " * bool(whose) + mismatches.told(message, got=got)

@@ -36,6 +36,7 @@ class FixedLimit:
     sigmas: float
     random: bool = False
     whole_rig: bool = False
+    alarms: bool = False
 
     def fit(self, first: Life, seed: int) -> FittedLimit:
         """Learn mean and standard deviation of each axis."""
@@ -67,6 +68,7 @@ class AdaptiveLimit:
     sigmas: float
     random: bool = False
     whole_rig: bool = False
+    alarms: bool = False
 
     def fit(self, first: Life, seed: int) -> FittedAdaptive:
         """Start from the first windows' mean and variance."""

@@ -143,7 +143,7 @@ def _lives(
 def _life(
     key: SensorKey, label: Label, found: Sequence[tuple[Observation, Simple]], rig: Floats
 ) -> Life:
-    if not FIRST_WINDOWS < label.last_live < len(found):
+    if not FIRST_WINDOWS <= label.last_live < len(found):
         raise EvaluationError(
             f"{key}: {len(found)} windows, last live is {label.last_live}; methods learn from the "
             f"first {FIRST_WINDOWS}, so it must lie behind them and within the recording"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from models.evaluation import FIRST_WINDOWS
+from models.evaluation.bounds import poisson_rate
 from models.evaluation.catalogue import BASELINES, OURS, WITHOUT
-from models.evaluation.evaluation import Comparison, compare, sum_up
+from models.evaluation.evaluation import SUMMED, Comparison, compare, compare_seeds, sum_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +28,7 @@ def remarks(results: Sequence[Result], *, leave_one_out: bool) -> list[str]:
     ours = by_name.get(OURS)
     if ours is None:
         return said
-    said += [_against(compare(ours.first, by_name[name])) for name in BASELINES if name in by_name]
+    said += [_against(ours, by_name[name]) for name in BASELINES if name in by_name]
     said += [
         _part(ours.first, by_name[name])
         for name in WITHOUT
@@ -36,8 +38,23 @@ def remarks(results: Sequence[Result], *, leave_one_out: bool) -> list[str]:
         reference = by_name.get(REFERENCE) if name.startswith("quick-") else ours
         if name in by_name and reference is not None:
             said.append(_order(reference.first, by_name[name]))
-    said.append(_exposure(ours.first))
-    return said
+    return [*said, *_learnt_damaged(ours.first), _exposure(ours.first)]
+
+
+def _learnt_damaged(ours: Sequence[Outcome]) -> list[str]:
+    """Name the bearings that began to fail while every method learnt what health is."""
+    early = [
+        str(one.life.key)
+        for one in ours
+        if one.life.label.fails and (one.life.label.earliest or 0) < FIRST_WINDOWS
+    ]
+    if not early:
+        return []
+    return [
+        f"Failing already within the first {FIRST_WINDOWS} windows, which every method takes for "
+        f"health: {', '.join(early)}. What is found of them says little; see whether they were "
+        "suspected on arrival."
+    ]
 
 
 def _seen(*, leave_one_out: bool) -> str:
@@ -52,17 +69,31 @@ def _seen(*, leave_one_out: bool) -> str:
     )
 
 
-def _against(one: Comparison) -> str:
-    counted = f"on {one.shared} bearings found clean by both ours is earlier on {one.earlier}"
-    counted += f" and later on {one.later}"
-    if one.worse:
-        return f"{one.other} is better than ours in: {', '.join(one.worse)} ({counted})."
-    if one.better:
-        better = ", ".join(one.better)
-        return f"Ours is better than {one.other} in: {better}; no worse in the rest ({counted})."
+def _against(ours: Result, other: Result) -> str:
+    """Say who is better in what: the other where it is so with any seed, ours with every one."""
+    every = compare_seeds(ours, other)
+    worse = [name for name in SUMMED if any(name in one.worse for one in every)]
+    better = [name for name in SUMMED if all(name in one.better for one in every)]
+    counted, name = _counted(every), every[0].other
+    if worse:
+        return f"{name} is better than ours in: {', '.join(worse)} ({counted})."
+    if better:
+        return (
+            f"Ours is better than {name} in: {', '.join(better)}; no worse in the rest ({counted})."
+        )
     return (
-        f"{one.other} does as well as ours in what is found, what is clean and in median lead "
+        f"{name} does as well as ours in what is found, what is clean and in median lead "
         f"({counted})."
+    )
+
+
+def _counted(every: Sequence[Comparison]) -> str:
+    one = every[0]
+    seeds = f"with {'any' if one.worse else 'the first'} of {len(every)} seeds; " * (len(every) > 1)
+    return (
+        f"{seeds}found {one.found[0]} : {one.found[1]}, clean {one.clean[0]} : {one.clean[1]}; on "
+        f"{one.shared} bearings found clean by both ours is earlier on {one.earlier} and later on "
+        f"{one.later}"
     )
 
 
@@ -109,10 +140,11 @@ def _order(ours: Sequence[Outcome], other: Result) -> str:
 
 def _exposure(ours: Sequence[Outcome]) -> str:
     sums = sum_up(ours)
+    most = poisson_rate(0, sums.healthy_years).upper
     return (
         f"Healthy time behind these numbers: {sums.healthy_years * 8766:.0f} sensor-hours "
         f"({sums.healthy_years:.4f} sensor-years). No false alert in it would still allow up to "
-        f"{3.69 / sums.healthy_years:.0f} a sensor-year (exact upper 95 % bound): these recordings "
+        f"{most:.0f} a sensor-year (exact upper 95 % bound): these recordings "
         "cannot confirm a budget of false alerts; the simulated fleet has to."
         if sums.healthy_years
         else "There is no healthy time behind these numbers."

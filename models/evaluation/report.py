@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import dataclass
 from html import escape
 from string import Template
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from models.alerts import AlertEvent
     from models.evaluation.evaluation import Result
     from models.evaluation.outcomes import Outcome
     from models.evaluation.spectra import Spectrum
@@ -69,6 +71,16 @@ def write_report(page: Page, out: Path) -> None:
         raise EvaluationError(f"{out}: cannot be written: {error}") from error
 
 
+def refuse_unwritable(out: Path) -> None:
+    """Raise `EvaluationError` where a report could not be written to `out`; writes nothing."""
+    for name in (REPORT, OUTCOMES, SUMS):
+        if (out / name).is_dir():
+            raise EvaluationError(f"{out / name}: is a folder, and is to be a file; remove it")
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise EvaluationError(f"{out}: cannot be written: {there} may not be written to")
+
+
 def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
@@ -85,13 +97,24 @@ def html(page: Page) -> str:
         facts=_table(["", ""], [[name, text] for name, text in page.facts.items()]),
         remarks="".join(f"<li>{escape(text)}</li>" for text in said),
         summary=_table(SUMMARY_HEADINGS, summary_rows(page.results)),
-        undisputed=_table(SUMMARY_HEADINGS, summary_rows(page.results, with_disputed=False)),
+        undisputed=_undisputed(page),
         comparisons=_comparisons(page, with_disputed=True),
-        undisputed_comparisons=_comparisons(page, with_disputed=False),
         bearings=_table(bearings[0], bearings[1:]),
-        told=_table(TOLD_HEADINGS, [_told(one) for one in page.told]),
+        told=_table(TOLD_HEADINGS, [row for one in page.told for row in _told(one)]),
         about=_table(["method", "what it does"], about),
         plots="".join(_plots(page)),
+    )
+
+
+def _undisputed(page: Page) -> str:
+    """Return the tables without disputed bearings; nothing where there is none."""
+    if not any(one.life.label.disputed for one in page.results[0].first):
+        return ""
+    rows = summary_rows(page.results, with_disputed=False)
+    return (
+        "<h2>Without the bearings of which people disagree</h2>"
+        + _table(SUMMARY_HEADINGS, rows)
+        + _comparisons(page, with_disputed=False)
     )
 
 
@@ -112,16 +135,27 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-TOLD_HEADINGS: Final = ("bearing", "first alert", "fault line", "link", "withheld", "text")
+TOLD_HEADINGS: Final = (
+    "bearing", "withheld", "on arrival", "window", "alert", "link", "fault line", "text",
+)  # fmt: skip
+SHOWN: Final = 5
+"""Alerts of one bearing that the report has room for."""
 
 
-def _told(one: Told) -> list[str]:
-    name = str(one.life.key)
+def _told(one: Told) -> list[list[str]]:
+    """Return a row for each alert, the bearing in the first alone; one row where there is none."""
     withheld = ", ".join(f"{count} {verdict}" for verdict, count in one.withheld.items()) or "0"
-    if one.alert is None:
-        return [name, "-", "-", "-", withheld, ""]
-    fault = one.alert.fault or "no line found"
-    return [name, str(one.index), fault, one.alert.link, withheld, one.alert.text]
+    about = [str(one.life.key), withheld, "suspected" if one.suspected else ""]
+    rows = [_alert(one, *raised) for raised in one.alerts[:SHOWN]] or [["-", "", "", "", ""]]
+    more = len(one.alerts) - SHOWN
+    rows += [[f"and {more} more", "", "", "", ""]] if more > 0 else []
+    return [[*(about if k == 0 else [""] * len(about)), *row] for k, row in enumerate(rows)]
+
+
+def _alert(one: Told, index: int, event: AlertEvent) -> list[str]:
+    kind = one.kind(index)
+    when = f"{index}, {kind}" if kind else str(index)
+    return [when, event.id, event.link, event.fault or "no line found", event.text]
 
 
 def _plots(page: Page) -> list[str]:
@@ -172,14 +206,16 @@ counts as no lead. <em>alarm</em>: zone alarm reached alive, after a warning. <e
 <em>delay</em> (windows from the earliest sensible onset) are medians over the bearings found.</p>
 $summary
 <h2>Against each other method, ours before the colon</h2>$comparisons
-<h2>Without the bearings of which people disagree</h2>$undisputed$undisputed_comparisons
+$undisputed
 <h2>First alert / false episodes on each failing bearing</h2>
 <p><em>latched</em>: a false alert was open when the earliest sensible onset came;
 <em>disputed</em>: one from a time of which people disagree. After a comma: one that began
 later.</p>
 $bearings
-<h2>What subscribers would have been told first</h2>
-<p><em>withheld</em> counts windows from the onset on that the charts did not see, by verdict.</p>
+<h2>What subscribers would have been told</h2>
+<p>Every alert, false and disputed ones too. <em>withheld</em> counts windows from the onset on that
+the charts did not see, by verdict; <em>suspected</em> on arrival is a bearing whose baseline looks
+damaged by absolute figures.</p>
 $told
 <h2>Lives</h2>
 <p>Yellow is zone warning, red zone alarm; dashed lines are the earliest and latest sensible onset,

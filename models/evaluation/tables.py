@@ -10,6 +10,7 @@ from models.evaluation.evaluation import Sums, compare, sum_up, undisputed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from models.evaluation.bounds import Interval
     from models.evaluation.evaluation import Result
     from models.evaluation.outcomes import Outcome
 
@@ -28,7 +29,7 @@ SUM_COLUMNS = (
 
 SUMMARY_HEADINGS = (
     "method", "found", "in time", "alarm", "clean", "false", "disputed", "lead h",
-    "delay", "false / sensor-year (95 %)",
+    "delay", "false / sensor-year (95 %)", "found, 95 %", "clean, 95 %",
 )  # fmt: skip
 
 
@@ -67,15 +68,15 @@ def _outcome(one: Outcome) -> list[str]:
 def sum_rows(results: Sequence[Result]) -> list[list[str]]:
     """Return a row for each method and seed, in `SUM_COLUMNS`."""
     return [
-        [result.method.name, str(seed), *_sums(sum_up(outcomes))]
+        [result.method.name, str(seed), *_sums(sum_up(outcomes), alarms=result.method.alarms)]
         for result in results
         for seed, outcomes in enumerate(result.by_seed)
     ]
 
 
-def _sums(sums: Sums) -> list[str]:
+def _sums(sums: Sums, *, alarms: bool) -> list[str]:
     counts = (
-        sums.failing, sums.found, sums.by_dispute, sums.in_time, sums.to_alarm,
+        sums.failing, sums.found, sums.by_dispute, sums.in_time, sums.to_alarm if alarms else "",
         sums.bearings, sums.clean, sums.false, sums.disputed,
     )  # fmt: skip
     bounds = (
@@ -106,14 +107,27 @@ def _summary(result: Result, *, with_disputed: bool) -> list[str]:
         result.method.name,
         found if disputed == "0" else f"{found} ({disputed} d)",
         f"{_spread(sums, lambda each: each.in_time)}/{one.failing}",
-        f"{_spread(sums, lambda each: each.to_alarm)}/{one.failing}",
+        _alarms(result, sums),
         f"{_spread(sums, lambda each: each.clean)}/{one.bearings}",
         _spread(sums, lambda each: each.false),
         _spread(sums, lambda each: each.disputed),
         _spread(sums, lambda each: each.median_lead_hours),
         _spread(sums, lambda each: each.median_delay),
         f"{one.false_per_year:.0f} ({lower:.0f}-{upper:.0f})",
+        _share(one.found_bounds),
+        _share(one.clean_bounds),
     ]
+
+
+def _alarms(result: Result, sums: Sequence[Sums]) -> str:
+    """Return how many reached the zone alarm; most methods have none."""
+    if not result.method.alarms:
+        return "-"
+    return f"{_spread(sums, lambda each: each.to_alarm)}/{sums[0].failing}"
+
+
+def _share(bounds: Interval) -> str:
+    return f"{bounds.lower:.0%}-{bounds.upper:.0%}"
 
 
 def _spread(sums: Sequence[Sums], of: Callable[[Sums], float | None]) -> str:

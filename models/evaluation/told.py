@@ -10,6 +10,7 @@ from models.alerts import Transition
 from models.columns import SCORED
 from models.detector import Detector, DetectorSettings, no_limits
 from models.evaluation.lives import BATCH
+from models.judgement import Note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,19 +26,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The first alert on a bearing that is not a false one, and how many windows gates withheld.
+    """The alerts on a bearing, each with the window that raised it, and what else was said of it.
 
     `withheld` counts the live windows from the earliest sensible onset on that were not judged, by
-    verdict.
+    verdict. `suspected` says whether it was commissioned with suspicion.
     """
 
     life: Life
-    index: int | None
-    alert: AlertEvent | None
+    alerts: tuple[tuple[int, AlertEvent], ...]
     withheld: dict[str, int]
+    suspected: bool
+
+    def kind(self, index: int) -> str:
+        """Say whether an alert of window `index` is false or disputed; nothing where it is due."""
+        if index >= self.life.label.healthy_until:
+            return ""
+        return "disputed" if self.life.label.is_disputed(index) else "false"
 
 
-def first_alerts(
+def alerts_told(
     lives: Sequence[Life], networks: Networks, limits: LimitsLookup = no_limits
 ) -> list[Told]:
     """Return what was told of each life, rig by rig, in the order of the lives."""
@@ -71,14 +78,14 @@ def judge_rig(
 def _told(life: Life, judged: Sequence[Judgement]) -> Told:
     own = [one for one in judged if one.observation.key == life.key]
     until = life.label.healthy_until
-    raised = (
+    raised = tuple(
         (one.index, event)
         for one in own
         for event in one.events
-        if event.transition is Transition.RAISED and one.index >= until
+        if event.transition is Transition.RAISED
     )
-    index, alert = next(raised, (None, None))
     withheld = Counter(
         str(one.verdict) for one in own if one.index >= until and one.verdict not in SCORED
     )
-    return Told(life, index, alert, dict(sorted(withheld.items())))
+    suspected = any(Note.COMMISSIONED_WITH_SUSPICION in one.notes for one in own)
+    return Told(life, raised, dict(sorted(withheld.items())), suspected)

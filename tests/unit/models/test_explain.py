@@ -151,7 +151,7 @@ def test_what_is_over_speaks_no_more_of_bands_and_lines() -> None:
     about = NOTHING | {"bands": explain.leading_bands(found, EDGES)}
     cleared = replace(incident(Transition.CLEARED), loss=0.3)
     text = explain.tell(cleared, observation(3), found, **about).text
-    assert text == "pump/drive-end axis x is back at its baseline; loss 0.3 against a limit of 2."
+    assert text == "pump/drive-end axis x is back at its baseline; loss 0.3 within its limit of 2."
 
 
 def test_an_alarm_tells_the_level() -> None:

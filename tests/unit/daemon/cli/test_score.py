@@ -73,6 +73,18 @@ def test_a_summary_tells_why_nothing_was_judged() -> None:
     assert list(summary._unjudged()) == []
 
 
+def test_a_summary_names_what_was_commissioned_with_suspicion(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    summary = Summary()
+    one = judgement(observation(window(0)), 0)
+    summary.add([replace(one, suspicious=True), judgement(observation(window(1, "fan")), 0)])
+    summary.print()
+    told = capsys.readouterr().out
+    assert "pump/de: commissioned with suspicion: " in told
+    assert "fan/de: " not in told
+
+
 def test_score_says_which_windows_it_left_out_and_why(bundle: Path, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

@@ -79,6 +79,7 @@ class Scripted:
     name: str = "scripted"
     about: str = "says what it was told"
     random: bool = False
+    alarms: bool = True
     whole_rig: bool = False
 
     def fit(self, first: Life, seed: int) -> Scripted:

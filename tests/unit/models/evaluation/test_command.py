@@ -74,3 +74,29 @@ def test_a_recording_broken_half_way_is_bad_input(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.exit_code == ExitStatus.BAD_SETTINGS, done.output
     assert "pump.csv, line 1281: 'abc' is no finite number" in done.stderr
+
+
+def test_a_label_and_a_sensor_that_do_not_meet_are_told(
+    fleet: Path, labels: Path, tmp_path: Path
+) -> None:
+    more = tmp_path / "labels.toml"
+    text = labels.read_text("utf-8")
+    more.write_text(text + text.replace("bearing-1", "bearing-22"), "utf-8")
+    (tmp_path / "motor.csv").write_text("0.1\n-0.2\n" * 640)
+    done = bearingwatch(
+        "evaluate", *fleet.glob("*.npz"), tmp_path / "motor.csv",
+        "--labels", more, "--out", tmp_path / "out",
+        "--methods", "rms-6-sigma,rms-6-sigma", "--unit", "g", "--sample-rate-hz", 640,
+    )  # fmt: skip
+    assert "labels without a recording: machine-001/bearing-22" in done.stderr
+    assert "not judged, since they have no label: motor/signal" in done.stderr
+
+
+def test_an_output_that_cannot_be_is_refused_before_the_work(
+    fleet: Path, labels: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "report.html").mkdir()
+    done = bearingwatch("evaluate", fleet, "--labels", labels, "--out", tmp_path)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "report.html: is a folder" in done.output
+    assert not (tmp_path / "sums.csv").exists()

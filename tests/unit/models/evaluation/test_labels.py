@@ -49,11 +49,12 @@ def test_the_full_name_goes_before_the_asset(tmp_path: Path) -> None:
         ("earliest", None, "needs earliest and latest"),
         ("earliest", 400, "expected 0 to"),
         ("latest", 150, "lies before earliest"),
+        ("latest", 9999, "expected at most last_live"),
+        ("disputed", ((150, 120),), r"disputed has \[150, 120\], expected a first window and then"),
+        ("disputed", ((-5, 9999),), r"disputed has \[-5, 9999\], .* within 0 and"),
     ],
 )
-def test_a_label_that_makes_no_sense_is_refused(
-    field: str, value: int | None, problem: str
-) -> None:
+def test_a_label_that_makes_no_sense_is_refused(field: str, value: object, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         msgspec.structs.replace(label(), **{field: value})
 
@@ -64,3 +65,33 @@ def test_a_broken_file_is_named_with_what_was_expected(tmp_path: Path, text: str
     path.write_text(text, encoding="utf-8")
     with pytest.raises(EvaluationError, match=r"labels\.toml.*\[\[bearing\]\]"):
         read_labels(path)
+
+
+ONE = "[[bearing]]\nsensor = 'p/a'\nfails = false\nlast_live = 300\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (ONE + ONE, "p/a has two labels; leave one of them out"),
+        (
+            ONE.replace("300", "'x'"),
+            "'p/a': .*last_live: got 'x', expected a whole number",
+        ),
+        (ONE + "latest = 1.5\n", "latest: got 1.5, expected a whole number"),
+        ("", "bearing: is missing"),
+    ],
+)
+def test_a_label_that_cannot_be_read_is_named_in_our_words(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    path = tmp_path / "labels.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(EvaluationError, match=problem):
+        read_labels(path)
+
+
+def test_labels_without_a_sensor_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "labels.toml"
+    path.write_text(ONE + ONE.replace("p/a", "q"), encoding="utf-8")
+    assert read_labels(path).unmatched([SensorKey("q", "any"), SensorKey("p", "b")]) == ["p/a"]

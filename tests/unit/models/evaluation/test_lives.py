@@ -61,6 +61,11 @@ def test_a_recording_that_ends_before_its_label_is_refused() -> None:
         read_lives([recording(110)], labels(120), SETTINGS, unknown)
 
 
+def test_the_window_behind_the_first_ones_is_enough_to_judge() -> None:
+    (one,) = read_lives([recording(101)], labels(100), SETTINGS, unknown)
+    assert len(one.part(100)) == 1
+
+
 def test_recordings_without_any_label_are_refused() -> None:
     with pytest.raises(EvaluationError, match="no sensor of these recordings has a label"):
         read_lives([recording(110)], Labels(()), SETTINGS, unknown)

@@ -1,19 +1,30 @@
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
+from models.evaluation import EvaluationError
 from models.evaluation.catalogue import OURS
 from models.evaluation.charted import Network
 from models.evaluation.evaluation import Result, compare, evaluate, sum_up, undisputed
 from models.evaluation.remarks import remarks
-from models.evaluation.report import OUTCOMES, REPORT, SUMS, Page, write_report
+from models.evaluation.report import (
+    OUTCOMES,
+    REPORT,
+    SUMS,
+    Page,
+    html,
+    refuse_unwritable,
+    write_report,
+)
 from models.evaluation.spectra import read_spectra
 from models.evaluation.tables import OUTCOME_COLUMNS, SUM_COLUMNS, cell, markdown, summary_rows
-from models.evaluation.told import first_alerts
+from models.evaluation.told import alerts_told
 from pipelines.features import FeatureSettings, unknown
 from pipelines.recordings import Recording
 from pipelines.window import SensorKey, Window
@@ -46,7 +57,7 @@ def page(*results: Result) -> Page:
     return Page(
         facts={"command": "bearingwatch evaluate <x>"},
         results=results,
-        told=first_alerts(LIVES, lambda _first, _seed: network),
+        told=alerts_told(LIVES, lambda _first, _seed: network),
         recordings=[recording()],
         features=FeatureSettings(),
         machine=unknown,
@@ -172,11 +183,45 @@ def test_the_same_numbers_give_the_same_page(tmp_path: Path) -> None:
 
 def test_what_was_told_names_index_and_alert() -> None:
     network = Network(bundle(), ZeroEngine())
-    told = first_alerts(LIVES[:1], lambda _first, _seed: network)[0]
-    assert told.index is not None
-    assert told.alert is not None
-    assert told.alert.link == "primary"
-    assert told.withheld == {}
+    told = alerts_told(LIVES[:1], lambda _first, _seed: network)[0]
+    ((index, alert),) = told.alerts
+    assert index >= (told.life.label.earliest or 0)
+    assert (alert.link, told.kind(index)) == ("primary", "")
+    assert (told.withheld, told.suspected) == ({}, False)
+
+
+def test_a_false_alert_is_shown_as_what_it_is() -> None:
+    network = Network(bundle(), ZeroEngine())
+    life = LIVES[0]
+    late = replace(life, label=msgspec.structs.replace(life.label, earliest=life.label.latest))
+    told = alerts_told([late], lambda _first, _seed: network)[0]
+    assert [told.kind(index) for index, _ in told.alerts] == ["false"]
+    assert f"<td>{told.alerts[0][0]}, false</td><td>{told.alerts[0][1].id}</td>" in html(
+        replace(page(result(*EARLY)), told=[told])
+    )
+
+
+def test_a_bearing_that_fails_while_health_is_learnt_is_named() -> None:
+    early = [
+        replace(
+            one,
+            life=replace(
+                one.life, label=msgspec.structs.replace(one.life.label, earliest=40, disputed=())
+            ),
+        )
+        for one in result(*EARLY).first
+    ]
+    said = remarks([replace(result(*EARLY), by_seed=(tuple(early),))], leave_one_out=False)
+    assert any("within the first 100 windows" in text for text in said)
+
+
+def test_another_is_better_where_one_of_its_seeds_is() -> None:
+    ours = result(*EARLY)
+    earlier = ((203, LAST_LIVE, 1),)
+    late, early = (result(*spells, name="rms-3-sigma").first for spells in (LATE, earlier))
+    mixed = Result(Scripted(name="rms-3-sigma", random=True), (late, early))
+    said = " ".join(remarks([ours, mixed], leave_one_out=False))
+    assert "rms-3-sigma is better than ours in: median lead" in said
 
 
 def test_spectra_are_read_of_the_wanted_windows_only() -> None:
@@ -185,3 +230,13 @@ def test_spectra_are_read_of_the_wanted_windows_only() -> None:
     spectrum = found[KEY, 3]
     assert spectrum.hz[1] == pytest.approx(10.0)
     assert spectrum.amplitude.shape == spectrum.hz.shape
+
+
+def test_where_no_report_can_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "old" / REPORT).mkdir(parents=True)
+    for name, problem in (("file/new", "may not be written to"), ("old", "is a folder")):
+        with pytest.raises(EvaluationError, match=problem):
+            refuse_unwritable(tmp_path / name)
+    refuse_unwritable(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
