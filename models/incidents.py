@@ -9,6 +9,7 @@ import numpy as np
 from models import explain, zones
 from models.explain import Incident
 from models.linking import OpenAlert
+from models.scoring import sound
 from models.state import PROVISIONAL
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Teller:
             self._incident(batch, current, k, change, reading),
             observation,
             detail,
-            fault=explain.closest_fault(observation, cold.baseline, self._policy),
+            fault=explain.closest_fault(sound(observation), cold.baseline, self._policy),
             bands=() if detail is None else explain.leading_bands(detail, self._edges),
             baseline=cold.baseline_id,
             old_baseline=cold.old_baseline_id,
@@ -73,7 +74,7 @@ class Teller:
             provisional=bool(row["flags"] & PROVISIONAL),
             bundle=self._bundle,
             high_db=_high_db(batch, current, k, reading),
-            limit=None if limits is None else limits.told(observation),
+            limit=None if limits is None else limits.told(sound(observation)),
             level=float(10.0 ** batch.scores.level[position]),
             line_alone=bool(reading.line[k] > 1.0 and not over_loss),
         )

@@ -29,7 +29,7 @@ from models.judgement import Grounds, Note, Verdict
 from models.learning import Learner
 from models.restarts import GAP_CADENCES
 from models.rounds import Round, alike
-from models.scoring import Bands, Task, score
+from models.scoring import Bands, Task, score, sound
 from models.state import (
     ASIDE,
     COMMISSIONED,
@@ -129,7 +129,8 @@ class Judge:
         reading = self._read(batch, current, value)
         change = self._chart(batch, current, sorts, value, reading)
         learning, charted = sorts.learning, sorts.charted
-        self._learner.learn(batch, current, learning=learning, charted=charted, change=change)
+        whole = charted & ~current.partial
+        self._learner.learn(batch, current, learning=learning, charted=whole, change=change)
         self._write(batch, current, sorts, reading, change)
         current.scatter(batch)
 
@@ -198,7 +199,7 @@ class Judge:
     def _score(self, batch: Batch, current: Round) -> None:
         """Score the round's windows, and the later ones of their sensors, where it is not done."""
         tasks: list[Task] = []
-        fit = ~current.faulty | ~np.isnan(current.clipped)
+        fit = ~current.faulty | ~np.isnan(current.clipped) | current.partial
         usable = current.commissioned & ~current.duplicate & fit
         usable &= self._learner.known(current)
         for k in np.flatnonzero(usable).tolist():
@@ -215,7 +216,8 @@ class Judge:
         scored = ~np.isnan(batch.scores.loss[current.positions])
         level = np.where(commissioned, batch.scores.level[current.positions], np.nan)
         loud_clipped = gates.drives_to_the_rail(current.clipped, level, self._settings.gates)
-        faulty = active & current.faulty & ~loud_clipped
+        judged = loud_clipped | (current.partial & commissioned & scored)
+        faulty = active & current.faulty & ~judged
         live = active & ~faulty & ~current.odd
         heard = np.where(commissioned, level, self._levels_before(current, live & ~commissioned))
         stopped = gates.standing(current.rows, live, heard, current.rpm, self._settings.gates)
@@ -223,7 +225,7 @@ class Judge:
         live &= ~stopped
         held = gates.hold(current.rows, live, level, current.rpm, self._settings.gates)
         held = (held & commissioned) | (current.odd & ~faulty)
-        self._note_conditions(current, faulty, stopped)
+        self._note_conditions(current, faulty | (active & current.partial), stopped)
         return Sorted(
             faulty=faulty,
             stopped=stopped,
@@ -302,7 +304,7 @@ class Judge:
             rows, current.start_ns[chosen], over, self._settings.confirmation
         )
         quieter = seen & ~over.any & (reading.quieter[chosen] > 1.0)
-        healthy = seen & ~over.any & (rows["zone"] == zones.NORMAL)
+        healthy = seen & ~over.any & (rows["zone"] == zones.NORMAL) & ~current.partial[chosen]
         charts.correlate(
             rows, value[chosen], healthy & ~quieter, self._settings.charts, self._settings.budget
         )
@@ -354,7 +356,8 @@ class Judge:
             line=seen & (reading.line[chosen] > 1.0),
             limit=warning,
             severe=severe | alarm,
-            calm=(~seen | (highest < chart.release)) & ~warning,
+            calm=(~seen | (highest < chart.release)) & ~warning & ~current.partial[chosen],
+            partial=current.partial[chosen],
         )
 
     def _with_level(self, over: Exceedances, level: Floats) -> Exceedances:
@@ -377,7 +380,7 @@ class Judge:
             observation = current.observations[position]
             limits = self._limits(observation.key)
             if limits is not None:
-                warning[k], alarm[k] = limits.exceeded(observation)
+                warning[k], alarm[k] = limits.exceeded(sound(observation))
         return warning | alarm, alarm
 
     def _write(
@@ -414,8 +417,10 @@ def _tasks(batch: Batch, positions: Sequence[int], cold: Cold, *, former: bool) 
         return
     for position in positions:
         view = batch.view(position, former=former)
-        if view is not None and view.quality.fault in SCORABLE and alike(cold, view):
-            yield Task(position, view, cold.baseline)
+        if view is None or not alike(cold, view):
+            continue
+        if view.quality.fault in SCORABLE or view.quality.lost:
+            yield Task(position, sound(view), cold.baseline)
 
 
 def _spread(values: Bools, chosen: NDArray[np.int64], count: int) -> Bools:

@@ -107,6 +107,8 @@ class Round:
     faulty: Bools
     clipped: Floats
     """Share of samples at the rail where that is the only fault, else NaN."""
+    partial: Bools
+    """Windows of which some axes are lost and the others say something."""
     duplicate: Bools
     late: Bools
     alike: Bools
@@ -146,6 +148,7 @@ class Round:
                 [one.quality.fault is not SensorFault.NONE for one in observations], np.bool_
             ),
             clipped=np.array([_clipped(one.quality) for one in observations]),
+            partial=np.array([bool(one.quality.lost) for one in observations], np.bool_),
             duplicate=duplicate,
             late=seen & (start_ns < rows["last_ns"]) & ~duplicate,
             alike=np.array(list(map(alike, colds, views)), np.bool_),

@@ -6,7 +6,7 @@ of any sensors and times are scored together; what comes out is bit-equal howeve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -47,6 +47,19 @@ class Bands(NamedTuple):
     def of(cls, features: FeatureSettings) -> Bands:
         """Return where these features have which bands."""
         return cls(features.bands, features.high_bands())
+
+
+def sound(observation: Observation) -> Observation:
+    """Return a window as the axes that say something show it: NaN on those that are lost."""
+    lost = observation.quality.lost
+    if not lost:
+        return observation
+    names = ("log_bands", "rms", "velocity_rms", "fault_lines")
+    arrays = {name: getattr(observation, name) for name in names}
+    blind = {name: values.copy() for name, values in arrays.items() if values is not None}
+    for values in blind.values():
+        values[list(lost)] = np.nan
+    return replace(observation, **blind)
 
 
 class Task(NamedTuple):
@@ -131,7 +144,8 @@ def _score_alike(
     scores.line[positions] = _line(tasks, centres, policy)
     axes = log_bands.shape[1]
     merged = [tuple(row) for row in merge(found.departures, found.mask).tolist()]
-    axis_losses = round_significant(found.loss).tolist()
+    seen = found.mask.any(axis=1)
+    axis_losses = round_significant(np.where(seen, found.loss, np.nan)).tolist()
     for k, task in enumerate(tasks):
         rows = slice(k * axes, (k + 1) * axes)
         scores.details[task.position] = Detail(
@@ -267,7 +281,8 @@ def merge(departures: Floats, mask: NDArray[np.bool_]) -> Floats:
 def _level(tasks: Sequence[Task], centres: Floats) -> Floats:
     """Return log10 of RMS over the baseline's, on the axis where it is largest."""
     rms = together([task.observation.rms for task in tasks]).astype(np.float64)
-    level: Floats = (np.log10(np.maximum(rms, TINY)) - centres[:, :, POWER] / 2).max(axis=1)
+    each = np.log10(np.maximum(rms, TINY)) - centres[:, :, POWER] / 2
+    level: Floats = np.fmax.reduce(each, axis=1)  # an axis that is lost is NaN
     return level
 
 

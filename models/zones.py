@@ -43,7 +43,8 @@ class Exceedances:
     """What one window a row is over; each (rows,) of bool.
 
     `calm` is stricter than 'nothing exceeds': every chart is below its release level. Before there
-    is a baseline declared limits are all there is to exceed.
+    is a baseline declared limits are all there is to exceed. `partial` windows, of which an axis
+    is lost, lower nothing and clear nothing.
     """
 
     anchored: Bools
@@ -53,6 +54,7 @@ class Exceedances:
     limit: Bools
     severe: Bools
     calm: Bools
+    partial: Bools
 
     @property
     def any(self) -> Bools:
@@ -75,7 +77,7 @@ def step(
     confirmed = _confirmed(rows, start_ns, policy)
     severe = _often(rows, "severe_bits", policy)
     rows["calm"] = np.where(over.calm, rows["calm"] + 1, 0)
-    rows["mild"] = np.where(over.severe, 0, rows["mild"] + 1)
+    rows["mild"] = np.where(over.severe, 0, rows["mild"] + ~over.partial)
     return _move(rows, confirmed, severe, policy)
 
 

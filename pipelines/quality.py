@@ -60,10 +60,14 @@ class SensorFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The worst fault over a window's axes, and the share of samples at the rail (0-1)."""
+    """The worst fault over a window's axes, and the share of samples at the rail (0-1).
+
+    `lost` are the axes that say nothing (all faults but clipping), where others do; else empty.
+    """
 
     fault: SensorFault = SensorFault.NONE
     clipped_share: float = 0.0
+    lost: tuple[int, ...] = ()
 
 
 FIT: Final = Quality()
@@ -198,9 +202,16 @@ def assess_rows(
     offset = (mean > OFFSET_LIMIT[converter.unit]) & (mean > OFFSET_RATIO * std)
     faults = [~extremes.usable(), stuck, offset, clipped > CLIPPED_LIMIT]
     severity = np.select(faults, [4, 3, 2, 1], 0)
-    worst = severity.reshape(-1, axes).max(axis=1).tolist()
+    each = severity.reshape(-1, axes)
+    worst = each.max(axis=1).tolist()
     shares = clipped.reshape(-1, axes).max(axis=1).tolist()
     return [
-        Quality(_BY_SEVERITY[fault], share) if fault or share else FIT
-        for fault, share in zip(worst, shares, strict=True)
+        Quality(_BY_SEVERITY[fault], share, _lost(own)) if fault or share else FIT
+        for fault, share, own in zip(worst, shares, each, strict=True)
     ]
+
+
+def _lost(severity: NDArray[np.int_]) -> tuple[int, ...]:
+    """Return the axes that say nothing, (axes,) of severities; none where no other is left."""
+    lost = severity > _BY_SEVERITY.index(SensorFault.CLIPPED)
+    return () if lost.all() else tuple(np.flatnonzero(lost).tolist())

@@ -33,6 +33,7 @@ from tests.unit.models.fleet import (
 
 QUICK = DetectorSettings(commissioning=CommissioningPolicy(windows=30, span_s=0.0))
 FAULTY = Quality(SensorFault.STUCK)
+STUCK_Y = Quality(SensorFault.STUCK, lost=(1,))
 NEIGHBOUR = SensorKey("pump", "free-end")
 
 
@@ -51,6 +52,13 @@ def commissioned() -> tuple[Detector, dict[SensorKey, SensorState]]:
     return judging, states
 
 
+def trouble(noise: np.random.Generator, key: SensorKey) -> Quality | None:
+    """Draw what is wrong with a window, if anything; only the neighbour has an axis to spare."""
+    lost = STUCK_Y if key == NEIGHBOUR else FAULTY
+    kinds = {0: FAULTY, 1: lost, 2: Quality(SensorFault.CLIPPED, 0.03)}
+    return kinds.get(int(noise.integers(40)))
+
+
 def life(seed: int) -> list[Observation]:
     """Return a stream of three sensors with everything that can happen in it."""
     noise = np.random.default_rng(seed)
@@ -63,7 +71,7 @@ def life(seed: int) -> list[Observation]:
                 key=key,
                 louder=1.0 if failing else 0.0,
                 seed=seed,
-                quality=FAULTY if noise.random() < 0.05 else None,
+                quality=trouble(noise, key),
                 axes=("x", "y") if key == NEIGHBOUR else ("x",),
                 lines=[1.5 if failing else 0.0, 0.1, 0.0, 0.1] if key == KEY else None,
                 rpm=1500.0 if index % 20 else 1200.0,
@@ -428,6 +436,53 @@ def test_what_clips_without_being_loud_or_nearly_always_is_a_sensor_fault(
     clipped = Quality(SensorFault.CLIPPED, share)
     stream = [observation(60 + k, louder=louder, quality=clipped) for k in range(8)]
     _, judged = judge_all(judging, stream, states=states)
+    assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
+
+
+BOTH = ("x", "y")
+
+
+def two_axes(index: int, louder: float = 0.0, quality: Quality | None = None) -> Observation:
+    """Return a window of two axes; where y is lost it reads nothing at all."""
+    one = observation(index, axes=BOTH, louder=louder, quality=quality)
+    lost = list(one.quality.lost)
+    bands, rms = one.log_bands.copy(), one.rms.copy()
+    bands[lost], rms[lost] = -12.0, 0.0
+    return replace(one, log_bands=bands, rms=rms)
+
+
+def test_what_is_left_of_a_sensor_is_judged_where_an_axis_is_lost() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [two_axes(k) for k in range(60)])
+    _, judged = judge_all(judging, [two_axes(60 + k, 0.0, STUCK_Y) for k in range(30)], (), states)
+    assert {one.verdict for one in judged} == {Verdict.SCORED}
+    assert {one.zone for one in judged} == {Zone.NORMAL}
+    assert {one.status for one in judged} == {Status.SENSOR_FAULT}
+    assert judged[0].notes == ("sensor_fault_began",)
+    assert math.isnan(judged[0].axis_loss[1])
+    stream = [two_axes(60 + k, 1.8, STUCK_Y) for k in range(6)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert judged[-1].zone is Zone.ALARM
+    assert judged[2].events[0].axis == "x"
+
+
+def test_what_is_left_of_a_sensor_clears_nothing_and_is_not_learnt() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [two_axes(k) for k in range(60)])
+    stream = [two_axes(60 + k, 0.0, STUCK_Y) for k in range(30)]
+    after, _ = judge_all(judging, stream, states=states)
+    for name in ("adaptive_mean", "adaptive_count", "anchor_count", "high_count"):
+        assert after[KEY].row[name] == states[KEY].row[name]
+    alarmed, _ = judge_all(judging, [two_axes(60 + k, 1.8) for k in range(6)], (), states)
+    stream = [two_axes(66 + k, 0.0, STUCK_Y) for k in range(100)]
+    _, judged = judge_all(judging, stream, states=alarmed)
+    assert {one.zone for one in judged} == {Zone.ALARM}
+    _, judged = judge_all(judging, [two_axes(66 + k) for k in range(60)], states=alarmed)
+    assert judged[-1].zone is Zone.NORMAL
+
+
+def test_no_baseline_is_learnt_while_an_axis_is_lost() -> None:
+    _, judged = judge_all(detector(QUICK), [two_axes(k, 0.0, STUCK_Y) for k in range(60)])
     assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
 
 

@@ -14,11 +14,12 @@ from models.state import HOT
 POLICY = ConfirmationPolicy(needed=3, among=4, minimum_s=0.0, clear_windows=5)
 SECOND_NS = 10**9
 NONE = np.zeros(1, np.bool_)
-CALM = zones.Exceedances(NONE, NONE, NONE, NONE, NONE, NONE, ~NONE)
+CALM = zones.Exceedances(NONE, NONE, NONE, NONE, NONE, NONE, ~NONE, NONE)
 OVER = replace(CALM, adaptive=~NONE, calm=NONE)
 SEVERE = replace(OVER, severe=~NONE)
 BETWEEN = replace(CALM, calm=NONE)
-KINDS = {".": CALM, "x": OVER, "X": SEVERE, "-": BETWEEN}
+PARTIAL = replace(CALM, calm=NONE, partial=~NONE)
+KINDS = {".": CALM, "x": OVER, "X": SEVERE, "-": BETWEEN, "p": PARTIAL}
 LETTERS = ".RELC"
 
 
@@ -44,6 +45,8 @@ def run(pattern: str, policy: ConfirmationPolicy = POLICY) -> str:
         ("xxx...-.....", "..R........C"),
         ("xxx....x.....", "..R.........C"),
         ("XXXX..........", "..RE....LC...."),
+        ("XXXXpppppppppppp", "..RE............"),
+        ("xxxpppppppppppp", "..R............"),
     ],
 )
 def test_zone_moves(pattern: str, outcome: str) -> None:
@@ -95,7 +98,7 @@ def test_a_limit_on_the_level_needs_no_more_windows_where_they_come_rarely() -> 
 def test_what_confirmed_nothing_is_forgotten_and_what_is_open_stays() -> None:
     rows = np.zeros(2, HOT)
     both = np.zeros(2, np.bool_)
-    severe = zones.Exceedances(both, ~both, both, both, both, ~both, both)
+    severe = zones.Exceedances(both, ~both, both, both, both, ~both, both, both)
     for k in range(2):
         zones.step(rows, np.full(2, (k + 1) * SECOND_NS), severe, POLICY)
     rows["zone"][1] = zones.WARNING

@@ -98,3 +98,15 @@ def test_extract_finds_what_assess_finds() -> None:
     signals = [noise(9), np.zeros((1, 20_480)), 8 + noise(9, 0.01), np.clip(noise(9, 20), -9, 9)]
     for window in map(counts, signals):
         assert observe(window).quality == assess(window)
+
+
+def test_an_axis_that_is_lost_is_named_while_another_is_left() -> None:
+    live, still = noise(1)[0], np.zeros(20_480)
+    assert assess(counts(np.stack([live, still]))) == Quality(SensorFault.STUCK, lost=(1,))
+    assert assess(counts(np.stack([still, still]))).lost == ()
+
+
+def test_a_clipped_axis_is_not_lost() -> None:
+    clipped = np.clip(noise(1, 3.0)[0], -3.0, 3.0)
+    found = assess(counts(np.stack([clipped, noise(2)[0]])))
+    assert (found.fault, found.lost) == (SensorFault.CLIPPED, ())
