@@ -41,7 +41,7 @@ def advance(
     while an alert was open, of a declared limit, is in doubt. A provisional baseline goes
     on learning beside its use; it is replaced when a calm stretch is complete.
     """
-    cold = learn(cold, observation)
+    cold = _without_standing(learn(cold, observation), policy)
     reached = progress(cold, policy)
     if not reached.ready:
         return cold, ()
@@ -67,6 +67,17 @@ def learn(cold: Cold, observation: Observation) -> Cold:
     summary = BaselineSummary() if cold.summary is None else cold.summary
     gathered = Examples() if cold.gathered is None else cold.gathered
     return replace(cold, summary=summary.add(observation), gathered=gathered.add(observation))
+
+
+def _without_standing(cold: Cold, policy: CommissioningPolicy) -> Cold:
+    """Return `cold` without the windows in which the machine stood, once there are enough to tell.
+
+    Without a tachometer nothing else says so before there is a baseline.
+    """
+    if cold.summary is None or not _covers(cold.summary, policy, 1):
+        return cold
+    running = cold.summary.running(policy.standing_ratio)
+    return cold if running is cold.summary else replace(cold, summary=running)
 
 
 def level(cold: Cold, observation: Observation) -> float:

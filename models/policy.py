@@ -32,6 +32,9 @@ class CommissioningPolicy:
     bearing that is failing 1-4. Over it, learning goes on."""
     deadline_factor: int = 2
     """At so many times `windows` and `span_s` a disturbed sensor gets a provisional baseline."""
+    standing_ratio: float = 0.15
+    """Windows below this part of the RMS of the louder ones are a machine that stood, and no part
+    of a baseline: half standing it would fit neither. A machine that idles lies higher."""
     kurtosis_limit: float = 5.5
     """Pearson; healthy bearings measure 3.0-4.5, impacts of a defect drive it up."""
     line_limit: float = 1.0

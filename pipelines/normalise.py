@@ -39,6 +39,9 @@ SUMMARY_BYTES: Final = 8192
 MOST_KEPT: Final = 96
 """Windows that a summary keeps at most; fewer where `SUMMARY_BYTES` asks for it."""
 
+RUNNING_SHARE: Final = 0.75
+"""A quarter of the windows is louder than this quantile: so much at least is taken for running."""
+
 FEWEST_KEPT: Final = 8
 """Windows kept of a sensor with so many axes that `SUMMARY_BYTES` cannot hold."""
 
@@ -253,6 +256,22 @@ class BaselineSummary:
             wobble=np.where(np.isnan(step), self.wobble, self.wobble + step),
             kept=kept,
         )
+
+    def running(self, ratio: float) -> BaselineSummary:
+        """Return this summary without the windows in which the machine stood.
+
+        Those are below `ratio` times the RMS that a quarter of the windows exceeds, on every axis.
+        Where about as many lie just above that the level grew, and nothing stood.
+        """
+        table = self._table()
+        level = table[..., POWER] / 2.0
+        over = (level - np.quantile(level, RUNNING_SHARE, axis=0)).max(axis=1)
+        runs = over >= np.log10(ratio)
+        between = runs & (over < np.log10(2 * ratio))
+        if 3 * np.count_nonzero(between) >= np.count_nonzero(~runs):
+            return self
+        rows = np.frombuffer(self.kept, np.uint8).reshape(len(table), -1)
+        return replace(self, count=round(self.count * runs.mean()), kept=rows[runs].tobytes())
 
     def disturbance(self) -> float:
         """Return how far the last third of the windows lies from the first, in robust std.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -484,6 +485,28 @@ def test_what_is_left_of_a_sensor_clears_nothing_and_is_not_learnt() -> None:
 def test_no_baseline_is_learnt_while_an_axis_is_lost() -> None:
     _, judged = judge_all(detector(QUICK), [two_axes(k, 0.0, STUCK_Y) for k in range(60)])
     assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
+
+
+@pytest.mark.parametrize("standing", [range(5, 20), range(20), [k for k in range(99) if k % 2]])
+def test_windows_in_which_the_machine_stood_are_no_part_of_a_baseline(
+    standing: Sequence[int],
+) -> None:
+    stream = [observation(k, louder=-4.0 if k in standing else 0.0) for k in range(300)]
+    states, judged = judge_all(detector(QUICK), stream)
+    assert {one.zone for one in judged} == {Zone.NORMAL}
+    assert judged[-1].status is Status.MONITORING
+    baseline = states[KEY].cold.baseline
+    assert baseline is not None
+    assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)
+
+
+def test_what_is_loud_for_less_than_a_quarter_of_commissioning_is_not_all_that_counts() -> None:
+    stream = [observation(k, louder=2.0 if k < 6 else 0.0) for k in range(120)]
+    states, judged = judge_all(detector(QUICK), stream)
+    assert judged[-1].status is Status.MONITORING
+    baseline = states[KEY].cold.baseline
+    assert baseline is not None
+    assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)
 
 
 def test_a_tachometer_that_reads_nothing_hides_no_damage() -> None:
