@@ -88,8 +88,10 @@ def _against(ours: Result, other: Result) -> str:
 
 
 def _counted(every: Sequence[Comparison]) -> str:
-    one = every[0]
-    seeds = f"with {'any' if one.worse else 'the first'} of {len(every)} seeds; " * (len(every) > 1)
+    lost = [one for one in every if one.worse]
+    one = lost[0] if lost else every[0]
+    told = f"with {len(lost) or len(every)} of {len(every)} seeds, of which the first: "
+    seeds = told * (len(every) > 1)
     return (
         f"{seeds}found {one.found[0]} : {one.found[1]}, clean {one.clean[0]} : {one.clean[1]}; on "
         f"{one.shared} bearings found clean by both ours is earlier on {one.earlier} and later on "

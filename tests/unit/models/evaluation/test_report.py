@@ -221,7 +221,8 @@ def test_another_is_better_where_one_of_its_seeds_is() -> None:
     late, early = (result(*spells, name="rms-3-sigma").first for spells in (LATE, earlier))
     mixed = Result(Scripted(name="rms-3-sigma", random=True), (late, early))
     said = " ".join(remarks([ours, mixed], leave_one_out=False))
-    assert "rms-3-sigma is better than ours in: median lead" in said
+    assert "rms-3-sigma is better than ours in: median lead (with 1 of 2 seeds, " in said
+    assert "later on 2" in said
 
 
 def test_spectra_are_read_of_the_wanted_windows_only() -> None:
