@@ -7,7 +7,7 @@ this cheaper training and the one to compare the others with.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -45,6 +45,7 @@ class Variant:
     build: Callable[[int, int], Any]
     show: Callable[[Sequences, np.random.Generator], Sequences]
     ask: Callable[[Engine], Engine]
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class QuickTraining:
         parts = [sensor.split(HELD_BACK) for sensor in sensors]
         self._fit([*(early for early, _ in parts), *companions], np.random.default_rng(seed))
         engine = self.variant.ask(Frozen(self.network))
-        asked = _Asked(engine)
+        asked = Asked(engine)
         return engine, calibrate([log_loss(asked, late) for _, late in parts])
 
     def _start(self, like: SensorSequences, seed: int) -> None:
@@ -98,7 +99,7 @@ class QuickTraining:
             source, target, visible = augment(
                 self.variant.show(sequences[drawn], rng),
                 mask[drawn],
-                settings=AugmentationSettings(),
+                settings=self.variant.augmentation,
                 spectral_bands=self.spectral_bands,
                 rng=rng,
             )
@@ -125,12 +126,13 @@ class Frozen:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """An engine where `log_loss` expects a Keras network."""
 
     engine: Engine
 
     def predict(self, sequences: Sequences, **_: Any) -> Sequences:
+        """Return the reconstruction."""
         return self.engine.reconstruct(sequences)
 
 

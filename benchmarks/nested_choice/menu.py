@@ -1,0 +1,75 @@
+"""What there is to choose among: drawn up by people who had seen the bearings, as all here is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING, Final
+
+from models.augmentation import AugmentationSettings
+from models.detector import DetectorSettings
+from models.evaluation.ablations import LSTM, VARIANTS
+from models.policy import ConfirmationPolicy
+from pipelines.features import FeatureSettings
+
+if TYPE_CHECKING:
+    from models.policy import ChartPolicy
+
+
+@dataclass(frozen=True, order=True)
+class Charts:
+    """Limits in standard deviations, and how many windows confirm; written as in the tables."""
+
+    gain_allowance: float
+    anchored: float
+    adaptive: float
+    high: float
+    needed: int
+
+    def settings(self, bundle: ChartPolicy) -> DetectorSettings:
+        charts = replace(
+            bundle,
+            gain_allowance=self.gain_allowance,
+            anchored_sigmas=self.anchored,
+            adaptive_sigmas=self.adaptive,
+            high_sigmas=self.high,
+        )
+        confirmation = ConfirmationPolicy(needed=self.needed, among=self.needed + 1)
+        return DetectorSettings(charts=charts, confirmation=confirmation)
+
+    def width(self) -> float:
+        """Return how wide the limits are together; of equally good ones the widest is taken."""
+        return self.anchored * self.adaptive * self.high * self.needed * self.gain_allowance
+
+    def __str__(self) -> str:
+        limits = f"{self.anchored:g}, {self.adaptive:g}, {self.high:g}"
+        return f"{self.gain_allowance:g}; {limits}; {self.needed} of {self.needed + 1}"
+
+
+SHIPPED: Final = Charts(0.5, 7.0, 4.0, 4.0, 3)
+CHARTS: Final = [
+    Charts(*values)
+    for values in product(
+        (0.15, 0.3, 0.5), (5.0, 7.0, 10.0), (3.0, 4.0, 5.0), (3.5, 4.0, 5.0), (2, 3, 4)
+    )
+]
+
+FEATURES: Final = {
+    "24 bands, 8 frames": FeatureSettings(),
+    "16 bands": FeatureSettings(bands=16),
+    "32 bands": FeatureSettings(bands=32),
+    "4 frames": FeatureSettings(frames=4),
+    "16 frames": FeatureSettings(frames=16),
+}
+
+NONE: Final = "none"
+PRINCIPAL: Final = "principal components"
+NETWORKS: Final = {
+    "LSTM": LSTM,
+    "LSTM, nothing spoiled": replace(LSTM, augmentation=AugmentationSettings(spoiled=0.0)),
+    "LSTM, averaged frames": VARIANTS[3],
+    "dense": VARIANTS[1],
+}
+"""Objective and augmentation are chosen with the network: they say what it learns to answer."""
+
+KINDS: Final = (NONE, PRINCIPAL, *NETWORKS)
