@@ -215,7 +215,7 @@ def test_a_forgotten_sensor_that_comes_again_is_new_wherever_it_comes(
 def test_no_window_is_kept_of_a_run_of_exceedances_that_a_command_ended(
     model: Model, kind: Kind, sizes: tuple[int]
 ) -> None:
-    log = plant(43, louder_from=40)
+    log = plant(42, louder_from=40)
     before = run(model, log, sizes)
     assert [exhibit.part for exhibit in before.store.evidence.values()] == ["first"]
     assert not run(model, [*log, *messages(command(kind), (0,), 0)], sizes).store.evidence

@@ -103,4 +103,4 @@ def test_the_loss_is_that_of_the_first_time_and_the_zone_that_of_now(
     before, after = once.point(LAST - KNOWN), long_after.point(LAST - KNOWN)
     assert after["loss"] == before["loss"]
     assert (before["zone"], after["zone"]) == ("normal", once.point(LAST)["zone"])
-    assert after["zone"] == "warning"
+    assert after["zone"] == "alarm"
