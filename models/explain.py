@@ -41,7 +41,15 @@ NEAR: Final = frozenset({"BPFI", "2xBSF"})
 RESOLVED_S: Final = 0.5
 
 OVER_A_LIMIT: Final = "is over a declared limit"
-WITHIN_LIMITS: Final = "is within its declared limits again; it has no baseline yet"
+WITHOUT_BASELINE: Final = {
+    Transition.RAISED: OVER_A_LIMIT,
+    Transition.ESCALATED: "is over a declared alarm limit",
+    Transition.LOWERED: "is no longer over its declared alarm limit; it has no baseline yet",
+    Transition.CLEARED: "is within its declared limits again; it has no baseline yet",
+}
+NOTABLE: Final = 2.0
+"""RMS over the baseline's from which a new alert names it."""
+
 TEXTS: Final = {
     Transition.RAISED: "departs from its healthy baseline",
     Transition.ESCALATED: "departs severely from its healthy baseline",
@@ -186,7 +194,8 @@ def _sentence(
     parts = [f"{observation.key} axis {axis} {_what(incident)}"]
     if incident.limit:
         parts.append(incident.limit[1])
-    if incident.transition is Transition.ESCALATED and incident.level > 1.0:
+    risen = incident.transition in (Transition.RAISED, Transition.ESCALATED)
+    if risen and incident.level >= NOTABLE:
         parts.append(f"RMS {incident.level:.1f} times that of the baseline")
     if incident.threshold:
         how = "against a" if incident.loss > incident.threshold else "within its"
@@ -222,7 +231,7 @@ def _what(incident: Incident) -> str:
         departs = incident.loss > incident.threshold or not incident.limit
         raised = incident.transition is Transition.RAISED
         return OVER_A_LIMIT if raised and not departs else TEXTS[incident.transition]
-    return WITHIN_LIMITS if incident.transition is Transition.CLEARED else OVER_A_LIMIT
+    return WITHOUT_BASELINE[incident.transition]
 
 
 def _band_text(band: Band) -> str:

@@ -129,7 +129,7 @@ class Judge:
         reading = self._read(batch, current, value)
         change = self._chart(batch, current, sorts, value, reading)
         learning, charted = sorts.learning, sorts.charted
-        whole = charted & ~current.partial
+        whole = charted & current.whole
         self._learner.learn(batch, current, learning=learning, charted=whole, change=change)
         self._write(batch, current, sorts, reading, change)
         current.scatter(batch)
@@ -162,11 +162,13 @@ class Judge:
         """
         rows = current.rows
         unlike = current.active & ~current.alike & self._learner.known(current)
-        counted = np.where(unlike, rows["odd"] + 1, np.where(current.active, 0, rows["odd"]))
+        # What is faulty says nothing, of which signal it is neither.
+        sound = current.active & ~current.faulty
+        counted = np.where(sound, np.where(unlike, rows["odd"] + 1, 0), rows["odd"])
         few = counted < self._settings.gates.odd_windows
-        current.odd = unlike & (few | (rows["zone"] != zones.NORMAL))
+        current.odd = unlike & (few | current.faulty | (rows["zone"] != zones.NORMAL))
         rows["odd"] = np.where(unlike & ~current.odd, 0, counted)
-        current.note(current.odd & (rows["odd"] == 1), Note.ODD_SIGNAL)
+        current.note(current.odd & sound & (rows["odd"] == 1), Note.ODD_SIGNAL)
 
     def _reason(self, current: Round, k: int) -> Note:
         row, cold = current.rows[k], current.colds[k]
@@ -180,12 +182,10 @@ class Judge:
         return Note.RESUMED if returns else Note.OTHER_SIGNAL
 
     def _tick(self, current: Round) -> None:
-        """Count the window and follow the sensor's cadence; after a gap, begin to confirm anew."""
+        """Count the window and follow the sensor's cadence."""
         rows, active = current.rows, current.active
         elapsed = (current.start_ns - rows["last_ns"]) * 1e-9
         early = rows["index"] <= 1
-        gap = elapsed > self._settings.gates.gap_cadences * rows["cadence_s"]
-        zones.forget(rows, active & ~early & gap)
         elapsed = np.where(early, elapsed, np.minimum(elapsed, GAP_CADENCES * rows["cadence_s"]))
         weight = np.where(early, 1.0, 0.05)
         followed = rows["cadence_s"] + weight * (elapsed - rows["cadence_s"])
@@ -209,6 +209,8 @@ class Judge:
                 tasks.extend(_tasks(batch, later, cold, former=self._former))
         if tasks:
             score(self._engine, tasks, batch.scores, self._settings.charts, self._bands)
+        for position, cold in zip(current.positions, current.colds, strict=True):
+            batch.scores.keep(position, cold.baseline)
 
     def _sort(self, batch: Batch, current: Round) -> Sorted:
         """Decide what is done with each window, and note where that changed."""
@@ -225,7 +227,7 @@ class Judge:
         live &= ~stopped
         held = gates.hold(current.rows, live, level, current.rpm, self._settings.gates)
         held = (held & commissioned) | (current.odd & ~faulty)
-        self._note_conditions(current, faulty | (active & current.partial), stopped)
+        self._note_conditions(current, faulty, stopped)
         return Sorted(
             faulty=faulty,
             stopped=stopped,
@@ -249,13 +251,14 @@ class Judge:
         was = current.rows["flags"]
         was_faulty, was_stopped = (was & FAULTY) != 0, (was & STOPPED) != 0
         known = current.active & ~faulty & ~current.odd
-        current.note(faulty & ~was_faulty, Note.SENSOR_FAULT_BEGAN)
-        current.note(known & was_faulty, Note.SENSOR_FAULT_ENDED)
+        troubled = faulty | (current.active & current.partial)
+        current.note(troubled & ~was_faulty, Note.SENSOR_FAULT_BEGAN)
+        current.note(known & ~troubled & was_faulty, Note.SENSOR_FAULT_ENDED)
         current.note(stopped & ~was_stopped, Note.STOPPED)
         started = known & ~stopped & was_stopped
         current.note(started, Note.STARTED)
         zones.forget(current.rows, started)
-        current.flag(FAULTY, faulty)
+        current.flag(FAULTY, troubled)
         current.flag(STOPPED, stopped | (was_stopped & ~known))
 
     def _note_running(self, current: Round, sorts: Sorted) -> None:
@@ -299,12 +302,12 @@ class Judge:
         level = batch.scores.level[current.positions][chosen]
         severe = self._severe(rows, level, seen)
         over = self._over(current, chosen, seen, severe, reading)
-        over = self._with_level(over, level)
+        over = self._with_level(over, level, seen)
         change[chosen] = zones.step(
             rows, current.start_ns[chosen], over, self._settings.confirmation
         )
         quieter = seen & ~over.any & (reading.quieter[chosen] > 1.0)
-        healthy = seen & ~over.any & (rows["zone"] == zones.NORMAL) & ~current.partial[chosen]
+        healthy = seen & ~over.any & (rows["zone"] == zones.NORMAL) & current.whole[chosen]
         charts.correlate(
             rows, value[chosen], healthy & ~quieter, self._settings.charts, self._settings.budget
         )
@@ -360,11 +363,11 @@ class Judge:
             partial=current.partial[chosen],
         )
 
-    def _with_level(self, over: Exceedances, level: Floats) -> Exceedances:
+    def _with_level(self, over: Exceedances, level: Floats, seen: Bools) -> Exceedances:
         """Let a level that no machine runs in to be a limit, with the release of the charts."""
         release = self._settings.charts.release * self._settings.severity.level_ratio
         loud, high = self._loud(level), level >= np.log10(release)
-        return replace(over, limit=over.limit | loud, calm=over.calm & ~high)
+        return replace(over, limit=over.limit | (seen & loud), calm=over.calm & ~high)
 
     def _over_declared(self, current: Round, chosen: Bools) -> Bools:
         """Say which of the chosen windows are over a declared limit: no standing machine is."""

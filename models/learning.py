@@ -89,7 +89,8 @@ class Learner:
 
     def lay_aside(self, row: Rows, cold: Cold) -> Cold:
         """Commission a row anew for another signal; should its own return, so does its baseline."""
-        sure = (row["flags"][0] & (COMMISSIONED | PROVISIONAL)) == COMMISSIONED
+        flags = row["flags"][0] & (COMMISSIONED | PROVISIONAL | RELEARNT | ASIDE)
+        sure = flags in (COMMISSIONED, ASIDE)
         own = row["features"][0] == self._features
         laid_aside = self.begin_anew(row, cold)
         row["flags"] |= np.uint32(ASIDE if sure and own else 0)
@@ -97,7 +98,10 @@ class Learner:
 
     def resume(self, row: Rows, cold: Cold) -> Cold:
         """Let a row be judged by the baseline that was laid aside; its charts begin anew."""
-        row["flags"] = (row["flags"] & ~np.uint32(LEARNING_FLAGS)) | np.uint32(COMMISSIONED)
+        policy, bands = self._settings.commissioning, self._view.envelope_bands
+        doubtful = commissioning.suspicion(cold.old_baseline, policy, bands)
+        flags = np.uint32(COMMISSIONED | SUSPICIOUS * doubtful)
+        row["flags"] = (row["flags"] & ~np.uint32(LEARNING_FLAGS)) | flags
         self._begin(row)
         return Cold(baseline=cold.old_baseline, baseline_id=cold.old_baseline_id)
 

@@ -172,8 +172,6 @@ class GatePolicy:
     clipped_most: float = 0.1
     """Share of samples at the rail up to which a window louder than `hold_level` is judged: a
     failing bearing drives a converter there. More is no signal any more, however loud."""
-    gap_cadences: float = 10.0
-    """After so long without a window what was seen before no longer helps to confirm an alert."""
     odd_windows: int = 5
     """So many windows in a row with other axes, unit or rate are a change; fewer are strays."""
 

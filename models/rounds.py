@@ -163,6 +163,11 @@ class Round:
         return ~(self.duplicate | self.late)
 
     @property
+    def whole(self) -> Bools:
+        """Windows of which every axis says all that it has to say: only these are learnt."""
+        return ~self.partial & np.isnan(self.clipped)
+
+    @property
     def commissioned(self) -> Bools:
         """Sensors with a baseline in force."""
         has: Bools = (self.rows["flags"] & COMMISSIONED) != 0

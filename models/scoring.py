@@ -93,6 +93,18 @@ class Scores:
         loss, quieter, level, line, high = np.full((5, count), np.nan)
         return cls(loss, quieter, level, line, high, [None] * count)
 
+    def keep(self, position: int, baseline: Baseline | None) -> None:
+        """Drop what a window scored against another baseline than the one that is in force now.
+
+        Later windows of a batch are scored together with the first, before one of them changes it.
+        """
+        detail = self.details[position]
+        if detail is None or detail.baseline is baseline:
+            return
+        self.details[position] = None
+        for values in (self.loss, self.quieter, self.level, self.line, self.high):
+            values[position] = np.nan
+
 
 class Detail(NamedTuple):
     """What explains one window's loss.

@@ -43,8 +43,8 @@ class Exceedances:
     """What one window a row is over; each (rows,) of bool.
 
     `calm` is stricter than 'nothing exceeds': every chart is below its release level. Before there
-    is a baseline declared limits are all there is to exceed. `partial` windows, of which an axis
-    is lost, lower nothing and clear nothing.
+    is a baseline declared limits are all there is to exceed. Of `partial` windows an axis is lost:
+    where they exceed nothing they are passed over, since the lost one might have.
     """
 
     anchored: Bools
@@ -69,14 +69,14 @@ def step(
 
     Returns what happened: `STAY`, or a number whose transition is `TRANSITIONS[number - 1]`.
     """
-    hits = (over.anchored, over.adaptive, over.high, over.line, over.limit)
-    for name, hit in zip(CHARTS, hits, strict=True):
-        rows[name] = _shift(rows[name], hit)
-    rows["severe_bits"] = _shift(rows["severe_bits"], over.severe)
+    hits = (over.anchored, over.adaptive, over.high, over.line, over.limit, over.severe)
+    silent = over.partial & ~over.any & ~over.severe
+    for name, hit in zip((*CHARTS, "severe_bits"), hits, strict=True):
+        rows[name] = np.where(silent, rows[name], _shift(rows[name], hit))
     _note_first(rows, start_ns, over.any, policy)
     confirmed = _confirmed(rows, start_ns, policy)
     severe = _often(rows, "severe_bits", policy)
-    rows["calm"] = np.where(over.calm, rows["calm"] + 1, 0)
+    rows["calm"] = np.where(over.calm, rows["calm"] + 1, np.where(silent, rows["calm"], 0))
     rows["mild"] = np.where(over.severe, 0, rows["mild"] + ~over.partial)
     return _move(rows, confirmed, severe, policy)
 

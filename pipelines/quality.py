@@ -62,7 +62,8 @@ class SensorFault(StrEnum):
 class Quality:
     """The worst fault over a window's axes, and the share of samples at the rail (0-1).
 
-    `lost` are the axes that say nothing (all faults but clipping), where others do; else empty.
+    `lost` are the axes with a fault where another one has none; empty where none is left, and where
+    clipping is all that is wrong.
     """
 
     fault: SensorFault = SensorFault.NONE
@@ -212,6 +213,7 @@ def assess_rows(
 
 
 def _lost(severity: NDArray[np.int_]) -> tuple[int, ...]:
-    """Return the axes that say nothing, (axes,) of severities; none where no other is left."""
-    lost = severity > _BY_SEVERITY.index(SensorFault.CLIPPED)
-    return () if lost.all() else tuple(np.flatnonzero(lost).tolist())
+    """Return the axes with a fault, (axes,) of severities; see `Quality.lost`."""
+    lost = severity > 0
+    clipped = severity.max() == _BY_SEVERITY.index(SensorFault.CLIPPED)
+    return () if lost.all() or clipped else tuple(np.flatnonzero(lost).tolist())

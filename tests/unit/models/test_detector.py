@@ -405,14 +405,6 @@ def test_a_signal_that_returns_is_judged_by_its_own_baseline_again() -> None:
     assert after[KEY].cold.baseline_id == states[KEY].cold.baseline_id
 
 
-def test_two_exceedances_before_a_gap_confirm_nothing_behind_it() -> None:
-    judging, states = commissioned()
-    times = [60, 61, 10_000, 10_001, 10_002]
-    stream = [observation(k, louder=1.0) for k in times]
-    _, judged = judge_all(judging, stream, states=states)
-    assert [one.zone for one in judged] == [Zone.NORMAL] * 4 + [Zone.WARNING]
-
-
 def test_coast_down_and_run_up_are_no_run_of_exceedances() -> None:
     judging, states = commissioned()
     levels = [1.0, 1.0, *[-3.0] * 5, 1.0, *[0.0] * 5]
@@ -480,6 +472,89 @@ def test_what_is_left_of_a_sensor_clears_nothing_and_is_not_learnt() -> None:
     assert {one.zone for one in judged} == {Zone.ALARM}
     _, judged = judge_all(judging, [two_axes(66 + k) for k in range(60)], states=alarmed)
     assert judged[-1].zone is Zone.NORMAL
+
+
+def test_an_axis_that_is_lost_now_and_then_hides_no_alert_and_keeps_none_open() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [two_axes(k) for k in range(60)])
+    lost_x = Quality(SensorFault.STUCK, lost=(0,))
+    loud = [two_axes(60 + k, 1.0, lost_x if k % 2 else None) for k in range(10)]
+    only_x = [replace(one, log_bands=bands_of_y(one), rms=rms_of_y(one)) for one in loud]
+    alarmed, judged = judge_all(judging, only_x, states=states)
+    assert judged[-1].zone is not Zone.NORMAL
+    calm = [two_axes(70 + k, 0.0, None if k % 15 else lost_x) for k in range(120)]
+    _, judged = judge_all(judging, calm, states=alarmed)
+    assert judged[-1].zone is Zone.NORMAL
+
+
+def bands_of_y(one: Observation) -> NDArray[np.float32]:
+    """Return the bands of a window whose second axis is quiet, whatever the first does."""
+    bands = one.log_bands.copy()
+    bands[1] -= 1.0
+    return bands
+
+
+def rms_of_y(one: Observation) -> NDArray[np.float32]:
+    rms = one.rms.copy()
+    rms[1] = 0.5
+    return rms
+
+
+def test_a_machine_that_starts_with_an_axis_lost_has_started() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [two_axes(k) for k in range(60)])
+    states, _ = judge_all(judging, [two_axes(60 + k, -3.0) for k in range(3)], (), states)
+    _, judged = judge_all(judging, [two_axes(63, 0.0, STUCK_Y)], (), states)
+    assert set(judged[0].notes) == {"sensor_fault_began", "started"}
+    assert judged[0].status is Status.SENSOR_FAULT
+
+
+def test_faulty_windows_of_another_signal_throw_no_baseline_away() -> None:
+    judging, states = commissioned()
+    faulty = [replace(observation(60 + k, quality=FAULTY), axes=("other",)) for k in range(8)]
+    after, judged = judge_all(judging, [*faulty, observation(68)], states=states)
+    assert judged[-1].verdict is Verdict.SCORED
+    assert after[KEY].cold.baseline_id == states[KEY].cold.baseline_id
+
+
+def test_a_signal_that_returns_by_way_of_a_third_is_judged_by_its_own_baseline() -> None:
+    judging, states = commissioned()
+    stream = [replace(observation(60 + k), axes=("b",) if k < 6 else ("c",)) for k in range(12)]
+    after, judged = judge_all(judging, [*stream, *healthy(6, start=72)], states=states)
+    assert "baseline_resumed" in [note for one in judged for note in one.notes]
+    assert after[KEY].cold.baseline_id == states[KEY].cold.baseline_id
+
+
+SIGNALS: list[tuple[str, ...]] = [("x",), ("x", "y"), ("z",)]
+
+
+def wandering(seed: int) -> list[Observation]:
+    """Return a stream in which signals change and return, loud ones and late ones among them."""
+    noise = np.random.default_rng(seed)
+    stream = [observation(k) for k in range(60)]
+    index = 60
+    for _ in range(16):
+        axes = SIGNALS[int(noise.integers(3))]
+        louder = [0.0, 0.0, 1.0, 2.0][int(noise.integers(4))]
+        for _ in range(int(noise.integers(1, 12))):
+            bad = FAULTY if noise.random() < 0.15 else None
+            stream.append(observation(index, axes=axes, louder=louder, quality=bad))
+            if noise.random() < 0.1:
+                stream.append(observation(max(0, index - 12), axes=axes, seed=1))
+            index += 1
+    return stream
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_signals_that_come_and_go_give_the_same_bytes_in_any_batches(seed: int) -> None:
+    stream = wandering(seed)
+    whole, said = judge_all(detector(QUICK), stream)
+    single, again = judge_all(detector(QUICK), stream, [1] * len(stream))
+    assert stored(whole) == stored(single)
+    assert [one.events for one in said] == [one.events for one in again]
+    assert [(one.verdict, str(one.loss)) for one in said] == [
+        (one.verdict, str(one.loss)) for one in again
+    ]
 
 
 def test_no_baseline_is_learnt_while_an_axis_is_lost() -> None:

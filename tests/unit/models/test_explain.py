@@ -154,6 +154,12 @@ def test_what_is_over_speaks_no_more_of_bands_and_lines() -> None:
     assert text == "pump/drive-end axis x is back at its baseline; loss 0.3 within its limit of 2."
 
 
+def test_an_alarm_by_a_limit_that_is_lowered_is_over_it_no_more() -> None:
+    lowered = Incident("0123", Transition.LOWERED, Zone.WARNING, 1, 2, 0.0, 0.0, False, "bundle")
+    text = explain.tell(lowered, observation(3), None, **NOTHING).text
+    assert "is no longer over its declared alarm limit" in text
+
+
 def test_an_alarm_tells_the_level() -> None:
     severe = replace(incident(Transition.ESCALATED), level=6.13)
     text = explain.tell(severe, observation(3), detail({(0, 2): 3.0}), **NOTHING).text

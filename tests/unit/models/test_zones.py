@@ -46,6 +46,8 @@ def run(pattern: str, policy: ConfirmationPolicy = POLICY) -> str:
         ("xxx....x.....", "..R.........C"),
         ("XXXX..........", "..RE....LC...."),
         ("XXXXpppppppppppp", "..RE............"),
+        ("xpxpx", "....R"),
+        ("xxx...p..", "..R.....C"),
         ("xxxpppppppppppp", "..R............"),
     ],
 )
