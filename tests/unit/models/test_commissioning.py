@@ -100,6 +100,19 @@ def test_advancing_sets_the_flags_and_says_so() -> None:
     assert cold.baseline is not None
 
 
+def test_a_refinement_hides_no_suspicion() -> None:
+    row = np.zeros(1, HOT)
+    row["flags"] = COMMISSIONED | PROVISIONAL
+    doubtful = Cold(baseline=baseline())
+    for k in range(39):
+        doubtful = commissioning.learn(doubtful, observation(k, kurtosis=9.0))
+    _, notes = commissioning.advance(
+        row, doubtful, observation(39, kurtosis=9.0), policy=POLICY, envelope_bands=ENVELOPE
+    )
+    assert notes == ("baseline_refined", "commissioned_with_suspicion")
+    assert row["flags"][0] == COMMISSIONED | SUSPICIOUS
+
+
 def test_a_provisional_baseline_that_stays_disturbed_starts_its_refinement_again() -> None:
     row = np.zeros(1, HOT)
     row["flags"] = COMMISSIONED | PROVISIONAL | SUSPICIOUS
