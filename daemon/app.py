@@ -214,6 +214,7 @@ def build_judging(settings: Settings, model: Model, machines: Machines | None = 
         detector_settings(model.bundle, settings.detector),
         machine=machines.machine,
         limits=machines.limits,
+        group_of=machines.group_of,
         previous=open_previous(settings),
         recommission=settings.model.recommission,
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from daemon.intake import Sorted
     from daemon.sources import Record
     from models.judgement import Judgement
+    from models.peers import PlaceLookup
     from models.state import SensorState
     from pipelines.features import Observation
     from pipelines.window import SensorKey, Window
@@ -47,9 +48,15 @@ class Judge(Protocol):
         ...
 
     def judge(
-        self, states: Mapping[SensorKey, SensorState], observations: Sequence[Observation]
+        self,
+        states: Mapping[SensorKey, SensorState],
+        observations: Sequence[Observation],
+        place_of: PlaceLookup,
     ) -> tuple[Mapping[SensorKey, SensorState], Sequence[Judgement]]:
-        """Return new states of the sensors met, and one judgement per observation."""
+        """Return new states of the sensors met, and one judgement per observation.
+
+        `place_of` names the partition of any sensor of the states or the observations.
+        """
         ...
 
 

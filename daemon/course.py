@@ -14,7 +14,7 @@ from models.state import moved_up_to
 from pipelines.commands import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from daemon.holdings import Holdings
     from daemon.intake import Order
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from models.commanding import Lapse
     from models.judgement import Judgement
     from models.state import SensorState
-    from pipelines.window import SensorKey
+    from pipelines.window import SensorKey, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,13 @@ class Course:
         self.judgements: list[Judgement] = []
         self.alerts: list[tuple[int, AlertEvent]] = []
         self.effects: list[Effect] = []
+
+    def places(
+        self, windows: Sequence[Window], records: Sequence[Record]
+    ) -> Callable[[SensorKey], int | None]:
+        """Return what says which partition a sensor is in, of these windows or known before."""
+        here = {w.key: r.partition for w, r in zip(windows, records, strict=True)}
+        return lambda key: here[key] if key in here else self._home(key)
 
     def take(
         self,

@@ -16,6 +16,7 @@ from daemon.journal import Basis
 from models.bundle import BundleError, load_bundle
 from models.detector import Detector, Previous, no_limits
 from models.engines import EngineError, open_engine
+from models.peers import no_group, one_place
 from pipelines import features
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from models.bundle import Bundle
     from models.engines import Engine
     from models.judgement import Judgement
+    from models.peers import GroupLookup, PlaceLookup
     from models.policy import DetectorSettings, LimitsLookup
     from models.state import SensorState
     from pipelines.features import FeatureSettings, Machine, Observation
@@ -72,6 +74,7 @@ class Judging:
         *,
         machine: Callable[[SensorKey], Machine | None] = features.unknown,
         limits: LimitsLookup = no_limits,
+        group_of: GroupLookup = no_group,
         previous: Sequence[Previous] = (),
         recommission: bool = False,
     ) -> None:
@@ -86,7 +89,9 @@ class Judging:
             for one in previous
             if one.bundle.features_hash != model.bundle.features_hash
         }
-        self._detector = Detector(model.bundle, model.engine, settings, limits, previous)
+        self._detector = Detector(
+            model.bundle, model.engine, settings, limits, previous, group_of=group_of
+        )
 
     def basis(self, declared: bytes = b"") -> Basis:
         """Return what judgements rest on; `declared` is what is said of the machines."""
@@ -151,10 +156,13 @@ class Judging:
         return observations
 
     def judge(
-        self, states: Mapping[SensorKey, SensorState], observations: Sequence[Observation]
+        self,
+        states: Mapping[SensorKey, SensorState],
+        observations: Sequence[Observation],
+        place_of: PlaceLookup = one_place,
     ) -> tuple[dict[SensorKey, SensorState], list[Judgement]]:
         """Return new states of the sensors met, and one judgement per observation."""
-        return self._detector.judge(states, observations)
+        return self._detector.judge(states, observations, place_of)
 
 
 def _is_of(state: SensorState | None, features_hash: str) -> bool:

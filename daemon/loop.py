@@ -324,7 +324,8 @@ class Loop:
         with self._report.timing("extract"):
             observations = self._parts.judge.extract(windows, course.states)
         with self._report.timing("judge"):
-            outcome = self._parts.judge.judge(course.states, observations)
+            place_of = course.places(windows, records)
+            outcome = self._parts.judge.judge(course.states, observations, place_of)
         course.take(records, outcome)
 
     def _write(self, points: Points, stage: str = "write") -> Sequence[Refused]:

@@ -36,6 +36,7 @@ class Machines:
         self.assets = assets
         self.machine = lru_cache(maxsize=65_536)(self._machine)
         self.limits = lru_cache(maxsize=65_536)(self._limits)
+        self.group_of = lru_cache(maxsize=65_536)(self._group_of)
 
     def cadence_s(self, key: SensorKey) -> float | None:
         """Return the time between a sensor's windows, where it was declared."""
@@ -63,6 +64,9 @@ class Machines:
                 f"rms limits in {declared} protect nothing where windows are in {unit}; give them"
                 f" in {unit}, with limits.unit = '{unit}': {_listed(keys)}"
             )
+
+    def _group_of(self, key: SensorKey) -> str | None:
+        return self.assets.lookup(*key).peer_group
 
     def _machine(self, key: SensorKey) -> KnownMachine | None:
         info = self.assets.lookup(*key)

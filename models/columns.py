@@ -32,6 +32,7 @@ class Columns:
     verdicts: list[Verdict]
     details: list[Detail | None]
     flags: list[int]
+    features: list[bytes]
     zone: list[int]
     index: list[int]
     figures: list[tuple[float, float, float, float]]
@@ -51,6 +52,7 @@ class Columns:
             verdicts=verdicts,
             details=[batch.scores.details[position] for position in current.positions],
             flags=current.rows["flags"].tolist(),
+            features=current.rows["features"].tolist(),
             zone=current.rows["zone"].tolist(),
             index=np.where(current.active, current.rows["index"] - 1, -1).tolist(),
             figures=list(zip(*(column.tolist() for column in figures), strict=True)),
@@ -87,6 +89,8 @@ class Columns:
             provisional=bool(flags & PROVISIONAL),
             suspicious=bool(flags & SUSPICIOUS),
             events=events,
+            baseline=self.current.colds[k].baseline,
+            features=self.features[k].decode(),
             notes=self.current.notes[k],
             bundles=self.current.bundles[k],
             run=self.runs.get(k),

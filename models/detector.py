@@ -6,7 +6,7 @@ Contract (design: from loss to alert)
 * Any split of a stream into batches gives the same bytes of state and the same judgements; so
   does saving and loading the state between any two windows.
 * A batch is judged in rounds with at most one window of a sensor in each; what links sensors of
-  one asset is decided in log order.
+  one asset, and what compares peers, is decided in log order.
 * States are values: `judge` returns new ones for the sensors it met and leaves its input alone.
 * No change of bundle blinds a sensor that `previous` bundles can judge: see `models.judging`.
 """
@@ -22,6 +22,7 @@ from models.alerts import Zone
 from models.judgement import Judgement, Note, Status, Verdict
 from models.judging import Judge
 from models.linking import OpenAlerts
+from models.peers import Peers, no_group, one_place
 from models.policy import DetectorSettings, Limits
 from models.rounds import Batch
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from models.bundle import Bundle
     from models.engines import Engine
+    from models.peers import GroupLookup, PlaceLookup
     from models.policy import LimitsLookup
     from models.state import SensorState
     from pipelines.features import Observation
@@ -75,10 +77,13 @@ class Detector:
         settings: DetectorSettings | None = None,
         limits: LimitsLookup = no_limits,
         previous: Sequence[Previous] = (),
+        *,
+        group_of: GroupLookup = no_group,
     ) -> None:
         settings = settings or DetectorSettings(charts=bundle.charts)
         self._judge = Judge(bundle, engine, settings, limits)
         self._links = settings.links
+        self._peers = Peers(bundle, settings.peers, group_of)
         others = [one for one in previous if one.bundle.features_hash != bundle.features_hash]
         # Of two bundles with the same features the one that is named first carries on for both.
         self._previous = {
@@ -86,12 +91,16 @@ class Detector:
         }
 
     def judge(
-        self, states: Mapping[SensorKey, SensorState], observations: Sequence[Observation]
+        self,
+        states: Mapping[SensorKey, SensorState],
+        observations: Sequence[Observation],
+        place_of: PlaceLookup = one_place,
     ) -> tuple[dict[SensorKey, SensorState], list[Judgement]]:
         """Return the new states of the sensors met, and one judgement per observation.
 
-        `states` must hold every known sensor of the assets met, since neighbours are linked; a
-        sensor that is not in it is new. Both are left as they are.
+        `states` must hold every known sensor of the assets met, since neighbours are linked, and
+        of the groups met; a sensor that is not in it is new. Both are left as they are. `place_of`
+        says in which log a sensor's windows are: peers are those of one log.
         """
         batch = Batch.of(states, observations)
         for number, positions in enumerate(batch.rounds()):
@@ -99,6 +108,7 @@ class Detector:
                 judge.judge(batch, number, part)
         if batch.moved:
             self._link(batch)
+        self._peers.compare(batch, place_of)
         return batch.states, [batch.judgements[k] for k in range(len(observations))]
 
     def _shared(self, batch: Batch, positions: list[int]) -> Iterable[tuple[Judge, list[int]]]:

@@ -43,6 +43,7 @@ class Note(StrEnum):
     COMMISSIONED = "commissioned"
     COMMISSIONED_PROVISIONALLY = "commissioned_provisionally"
     COMMISSIONED_WITH_SUSPICION = "commissioned_with_suspicion"
+    STANDS_OUT = "stands_out_of_peers"
     BASELINE_REFINED = "baseline_refined"
     BUNDLE_CHANGED = "bundle_changed"
     OTHER_FEATURES = "recommissioning_for_other_features"
@@ -93,7 +94,8 @@ class Judgement:
     the charts' values over their limits (1 = at the limit). `axis_loss` has one value per axis;
     `departures` has 16 band departures per axis in robust standard deviations. `index` counts the
     sensor's windows from 0, late ones and duplicates not counted (-1). `bundles` are the hashes
-    of the bundle before and after, where a note tells of another bundle. `run` is given where a
+    of the bundle before and after, where a note tells of another bundle. `baseline` is the one in
+    force behind the window, `features` the hash of what it was learnt by. `run` is given where a
     run of exceedances began or lapsed, `grounds` where an alert was raised.
     """
 
@@ -112,6 +114,8 @@ class Judgement:
     provisional: bool
     suspicious: bool
     events: tuple[AlertEvent, ...]
+    baseline: Baseline | None = None
+    features: str = ""
     notes: tuple[Note, ...] = ()
     bundles: tuple[str, str] | None = None
     run: Run | None = None

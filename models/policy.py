@@ -44,6 +44,25 @@ class CommissioningPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerPolicy:
+    """When a baseline stands out of those of its peers: a prediction, see `models.peers`.
+
+    Spreads are standard deviations between sensors that should look alike, in decades of power:
+    between the six FEMTO bearings, axis by axis, 0.15 of the high bands and 0.13 and 0.20 of the
+    level; between the four of the IMS shaft 0.11 and 0.24.
+    """
+
+    fewest: int = 3
+    """With fewer peers than that a baseline waits."""
+    high_spread: float = 0.15
+    level_spread: float = 0.25
+    prior_peers: float = 8.0
+    """Of how many peers these spreads are worth the evidence."""
+    chance: float = 0.001
+    """How often a figure of a healthy axis may stand out."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChartPolicy:
     """Limits of the charts, in standard deviations of what is charted (see `models.charts`)."""
 
@@ -202,6 +221,7 @@ class DetectorSettings:
     """All policies of the detector."""
 
     commissioning: CommissioningPolicy = field(default_factory=CommissioningPolicy)
+    peers: PeerPolicy = field(default_factory=PeerPolicy)
     charts: ChartPolicy = field(default_factory=ChartPolicy)
     budget: BudgetPolicy = field(default_factory=BudgetPolicy)
     confirmation: ConfirmationPolicy = field(default_factory=ConfirmationPolicy)

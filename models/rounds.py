@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from models.judgement import Judgement, Note
     from models.linking import OpenAlert
     from pipelines.features import Observation
+    from pipelines.normalise import Baseline, BaselineSummary
     from pipelines.quality import Quality
     from pipelines.window import SensorKey
 
+    Signal = Baseline | BaselineSummary | Observation
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
     Rows = np.ndarray[Any, Any]
@@ -209,9 +211,14 @@ def alike(cold: Cold, observation: Observation | None) -> bool:
     known = cold.baseline or cold.summary
     if known is None:
         return True
-    rate_hz = observation.sample_rate_hz
-    same_rate = abs(known.sample_rate_hz - rate_hz) <= RATE_TOLERANCE * rate_hz
-    return known.axes == observation.axes and known.unit == observation.unit and same_rate
+    return same_signal(known, observation)
+
+
+def same_signal(one: Signal, other: Signal) -> bool:
+    """Say whether two windows, or what was learnt of some, measure the same thing."""
+    apart_hz = abs(one.sample_rate_hz - other.sample_rate_hz)
+    same_rate = apart_hz <= RATE_TOLERANCE * other.sample_rate_hz
+    return one.axes == other.axes and one.unit == other.unit and same_rate
 
 
 def _clipped(quality: Quality) -> float:

@@ -109,6 +109,10 @@ RELEARNT: Final = 256
 """The baseline in force was learnt so; the old one is that of the commissioning or a command."""
 ASIDE: Final = 512
 """The old baseline was laid aside for another signal, and holds again should its own return."""
+COMPARED: Final = 2048
+"""The baseline in force was compared with those of the sensor's peers; see `models.peers`."""
+STANDS_OUT: Final = 4096
+"""It stood out of them."""
 
 
 def _hot_of_2(record: bytes) -> bytes:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Cadence = Annotated[float, msgspec.Meta(ge=1e-3, le=1e9)]
 MachineGroup = Literal["1-rigid", "1-flexible", "2-rigid", "2-flexible"]
 Unit = Literal["g", "m/s2", "mm/s", "V"]
@@ -71,6 +72,8 @@ class AssetInfo:
     limits: AbsoluteLimits | None = None
     """Declared, else the ISO 20816-3 limits of the machine group."""
     cadence_s: float | None = None
+    peer_group: str | None = None
+    """Name of the sensors that should look alike in health."""
     rules: tuple[int, ...] = ()
     """Numbers of the rules that match, from 1."""
 
@@ -92,6 +95,7 @@ class _Rule(msgspec.Struct, frozen=True, kw_only=True):
     machine_group: MachineGroup | None = None
     limits: AbsoluteLimits | None = None
     cadence_s: Cadence | None = None
+    peer_group: Name | None = None
 
 
 _TABLES: Final = {"limits": AbsoluteLimits, "bearing": _Geometry}
@@ -145,6 +149,7 @@ class Assets:
             machine_group=group,
             limits=_first(rule.limits for rule in rules) or _standard_limits(group),
             cadence_s=_first(rule.cadence_s for rule in rules),
+            peer_group=_first(rule.peer_group for rule in rules),
             rules=tuple(each.number for each in found),
         )
 

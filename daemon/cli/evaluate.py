@@ -200,7 +200,7 @@ def _report(
     page = Page(
         facts=_facts(model, asked),
         results=results,
-        told=alerts_told(lives, _networks(results, setting), machines.limits),
+        told=alerts_told(lives, _networks(results, setting), machines.limits, machines.group_of),
         recordings=recordings,
         features=model.bundle.features,
         machine=machines.machine,

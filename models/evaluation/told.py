@@ -11,6 +11,7 @@ from models.columns import SCORED
 from models.detector import Detector, DetectorSettings, no_limits
 from models.evaluation.lives import BATCH
 from models.judgement import Note
+from models.peers import no_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from models.evaluation.charted import Networks
     from models.evaluation.lives import Life
     from models.judgement import Judgement
+    from models.peers import GroupLookup
     from models.policy import LimitsLookup
     from models.state import SensorState
     from pipelines.window import SensorKey
@@ -45,24 +47,33 @@ class Told:
 
 
 def alerts_told(
-    lives: Sequence[Life], networks: Networks, limits: LimitsLookup = no_limits
+    lives: Sequence[Life],
+    networks: Networks,
+    limits: LimitsLookup = no_limits,
+    group_of: GroupLookup = no_group,
 ) -> list[Told]:
-    """Return what was told of each life, rig by rig, in the order of the lives."""
+    """Return what was told of each life, rig by rig, in the order of the lives.
+
+    Sensors have their peers among those of their own rig, which is judged by one network.
+    """
     told: dict[SensorKey, Told] = {}
     for asset in dict.fromkeys(life.key.asset for life in lives):
         rig = [life for life in lives if life.key.asset == asset]
-        judged = judge_rig(rig, networks, limits)
+        judged = judge_rig(rig, networks, limits, group_of)
         told |= {life.key: _told(life, judged) for life in rig}
     return [told[life.key] for life in lives]
 
 
 def judge_rig(
-    rig: Sequence[Life], networks: Networks, limits: LimitsLookup = no_limits
+    rig: Sequence[Life],
+    networks: Networks,
+    limits: LimitsLookup = no_limits,
+    group_of: GroupLookup = no_group,
 ) -> list[Judgement]:
     """Judge all sensors of an asset together, in the order of time."""
     network = networks(rig[0], 0)
     settings = DetectorSettings(charts=network.bundle.charts)
-    detector = Detector(network.bundle, network.engine, settings, limits)
+    detector = Detector(network.bundle, network.engine, settings, limits, group_of=group_of)
     windows = sorted(
         (one for life in rig for one in life.observations), key=lambda one: one.start_ns
     )

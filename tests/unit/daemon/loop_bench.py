@@ -20,6 +20,7 @@ from daemon.telemetry.report import Report
 from models.alerts import AlertEvent, Transition, Zone
 from models.detector import no_limits
 from models.judgement import Judgement, Note, Status, Verdict
+from models.peers import PlaceLookup
 from models.state import NEW_HOT, Cold, SensorState, with_row
 from pipelines.features import Observation, TooShort
 from pipelines.quality import Quality
@@ -86,7 +87,10 @@ class CountingJudge:
         return [observation(each) for each in windows]
 
     def judge(
-        self, states: Mapping[SensorKey, SensorState], observations: Sequence[Observation]
+        self,
+        states: Mapping[SensorKey, SensorState],
+        observations: Sequence[Observation],
+        place_of: PlaceLookup,
     ) -> tuple[dict[SensorKey, SensorState], list[Judgement]]:
         self.batches.append(len(observations))
         new: dict[SensorKey, SensorState] = {}

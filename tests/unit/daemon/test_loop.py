@@ -368,8 +368,8 @@ def test_a_sensor_that_sends_old_windows_alone_falls_silent(
     bench.steps(2)
     judge = bench.judge.judge
 
-    def late(states: Any, observations: Any) -> Any:
-        new, judgements = judge(states, observations)
+    def late(states: Any, observations: Any, place_of: Any) -> Any:
+        new, judgements = judge(states, observations, place_of)
         return new, [replace(one, verdict=Verdict.LATE) for one in judgements]
 
     monkeypatch.setattr(bench.judge, "judge", late)

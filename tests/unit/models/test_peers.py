@@ -1,0 +1,210 @@
+"""A baseline is compared with those of its peers, once, in the order of the log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.commanding import rebaseline
+from models.detector import Detector, DetectorSettings, Judgement, Note
+from models.peers import stands_out
+from models.policy import ChartPolicy, CommissioningPolicy, PeerPolicy
+from models.state import COMPARED, STANDS_OUT, SensorState, decode_state, encode_cold, encode_hot
+from pipelines.features import Observation
+from pipelines.window import SensorKey
+from tests.unit.models.fleet import FEATURES, ZeroEngine, bundle, judge_all, observation
+
+NEEDED = 20
+SETTINGS = DetectorSettings(
+    commissioning=CommissioningPolicy(windows=NEEDED, span_s=0.0), charts=ChartPolicy()
+)
+POLICY = PeerPolicy()
+NAMES = ("a", "b", "c", "d", "e")
+HIGH = FEATURES.high_bands()
+
+
+def key(name: str) -> SensorKey:
+    return SensorKey(f"conveyor-{name}", "idler")
+
+
+def comparing(group_of: object = None) -> Detector:
+    """Return a detector to which all sensors are peers, unless it is told otherwise."""
+    group = group_of if callable(group_of) else lambda _: "idlers"
+    return Detector(bundle(), ZeroEngine(), SETTINGS, group_of=group)
+
+
+def hissing(one: Observation, decades: float) -> Observation:
+    """Return a window whose high bands stand out by so much more."""
+    bands = one.log_bands.copy()
+    bands[:, :, HIGH] += decades
+    return replace(one, log_bands=bands)
+
+
+def stream(
+    count: int, hiss: dict[str, float], starts: dict[str, int] | None = None
+) -> list[Observation]:
+    """Return windows of the five sensors by time; a sensor may start later than the others."""
+    first = starts or {}
+    return [
+        hissing(observation(k, key=key(name)), hiss.get(name, 0.0))
+        for k in range(count)
+        for name in NAMES
+        if k >= first.get(name, 0)
+    ]
+
+
+def told(judged: list[Judgement], note: Note) -> dict[str, int]:
+    """Return the sensors that a note was told of, with the index of the first window."""
+    found: dict[str, int] = {}
+    for one in judged:
+        if note in one.notes:
+            found.setdefault(one.observation.key.asset[-1], one.index)
+    return found
+
+
+def test_a_sensor_that_hisses_among_its_peers_is_suspected() -> None:
+    _, judged = judge_all(comparing(), stream(30, {"c": 0.9}))
+    assert set(told(judged, Note.STANDS_OUT)) == {"c"}
+    assert set(told(judged, Note.COMMISSIONED_WITH_SUSPICION)) == {"c"}
+    later = [one.suspicious for one in judged if one.observation.key == key("c")]
+    assert not later[0]
+    assert later[-1]
+
+
+def test_a_louder_sensor_is_suspected() -> None:
+    windows = [
+        observation(k, key=key(name), louder=1.5 * (name == "b"))
+        for k in range(30)
+        for name in NAMES
+    ]
+    _, judged = judge_all(comparing(), windows)
+    assert set(told(judged, Note.STANDS_OUT)) == {"b"}
+
+
+@pytest.mark.parametrize("hiss", [{}, {"c": 0.2}, {"c": -0.9}])
+def test_the_like_and_the_quieter_are_not(hiss: dict[str, float]) -> None:
+    _, judged = judge_all(comparing(), stream(30, hiss))
+    assert not told(judged, Note.STANDS_OUT)
+
+
+def test_the_first_of_a_group_waits_for_three_peers() -> None:
+    starts = {"b": 10, "d": 20, "e": 30}
+    _, judged = judge_all(comparing(), stream(60, {"a": 0.9}, starts))
+    # Its third peer, d, has a baseline 20 windows later than it.
+    assert told(judged, Note.COMMISSIONED)["a"] == NEEDED - 1
+    assert told(judged, Note.STANDS_OUT) == {"a": 20 + NEEDED}
+
+
+def test_suspected_peers_are_no_measure() -> None:
+    detector = comparing(lambda one: None if one == key("e") else "idlers")
+    states, judged = judge_all(detector, stream(30, {"a": 0.9}))
+    assert set(told(judged, Note.STANDS_OUT)) == {"a"}
+    states[key("b")] = rebaseline(states[key("b")])
+    again = [
+        one for one in stream(60, {"a": 0.9}) if one.start_ns > states[key("a")].row["last_ns"]
+    ]
+    states, _ = judge_all(detector, again, states=states)
+    assert states[key("b")].commissioned
+    assert not int(states[key("b")].row["flags"]) & COMPARED
+
+
+def test_only_sensors_of_one_group_are_peers() -> None:
+    groups = {key("c"): "others"}
+    detector = comparing(lambda one: groups.get(one, "idlers"))
+    _, judged = judge_all(detector, stream(30, {"c": 0.9}))
+    assert not told(judged, Note.STANDS_OUT)
+
+
+def test_only_sensors_of_one_log_are_peers() -> None:
+    states: dict[SensorKey, SensorState] = {}
+    windows = stream(30, {"c": 0.9})
+    _, judged = comparing().judge(states, windows, lambda one: int(one == key("c")))
+    assert not told(judged, Note.STANDS_OUT)
+
+
+def test_without_a_group_nothing_is_compared() -> None:
+    states, judged = judge_all(comparing(lambda _: None), stream(30, {"c": 0.9}))
+    assert not told(judged, Note.STANDS_OUT)
+    assert not any(int(state.row["flags"]) & COMPARED for state in states.values())
+
+
+def test_other_axes_units_or_rates_are_no_peers() -> None:
+    slow = [
+        replace(one, sample_rate_hz=10_240.0) if one.key == key("c") else one
+        for one in stream(30, {"c": 0.9})
+    ]
+    _, judged = judge_all(comparing(), slow)
+    assert not told(judged, Note.STANDS_OUT)
+
+
+def test_a_new_baseline_is_compared_anew() -> None:
+    detector = comparing()
+    states, _ = judge_all(detector, stream(30, {"c": 0.9}))
+    states[key("c")] = rebaseline(states[key("c")])
+    healed = [one for one in stream(60, {}) if one.start_ns > states[key("a")].row["last_ns"]]
+    states, judged = judge_all(detector, healed, states=states)
+    assert not told(judged, Note.STANDS_OUT)
+    flags = int(states[key("c")].row["flags"])
+    assert flags & COMPARED
+    assert not flags & STANDS_OUT
+    assert not judged[-3].suspicious
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(0, 250), max_size=6), st.integers(0, 3))
+def test_any_split_gives_the_same(cuts: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    starts = dict(zip(NAMES, rng.integers(0, 25, len(NAMES)).tolist(), strict=True))
+    windows = stream(48, {"c": 0.9, "e": 0.7}, starts)
+    whole, at_once = judge_all(comparing(), windows)
+    edges = sorted({0, *(min(cut, len(windows)) for cut in cuts)})
+    sizes = [after - before for before, after in pairwise(edges)]
+    states, parts = judge_all(comparing(), windows, sizes)
+    assert [(one.notes, one.suspicious) for one in parts] == [
+        (one.notes, one.suspicious) for one in at_once
+    ]
+    assert {k: encode_hot(s) for k, s in states.items()} == {
+        k: encode_hot(s) for k, s in whole.items()
+    }
+
+
+def test_it_is_kept_between_windows() -> None:
+    detector = comparing()
+    states: dict[SensorKey, SensorState] = {}
+    judged = []
+    for one in stream(30, {"c": 0.9}):
+        new, (judgement,) = detector.judge(states, [one])
+        states |= {k: decode_state(encode_hot(s), encode_cold(s)) for k, s in new.items()}
+        judged.append(judgement)
+    _, at_once = judge_all(detector, stream(30, {"c": 0.9}))
+    assert [one.notes for one in judged] == [one.notes for one in at_once]
+    assert [one.suspicious for one in judged] == [one.suspicious for one in at_once]
+
+
+def test_the_bound_is_the_predictive_one() -> None:
+    """Of healthy axes no more stand out than `chance` says, be the peers few or many."""
+    rng = np.random.default_rng(5)
+    spreads = np.array([POLICY.high_spread, POLICY.level_spread])[:, np.newaxis]
+    for count in (3, 10, 40):
+        out = sum(
+            stands_out(
+                spreads * rng.standard_normal((2, 1)),
+                spreads * rng.standard_normal((count, 2, 1)),
+                replace(POLICY, chance=0.02),
+            )
+            for _ in range(2000)
+        )
+        assert out / 4000 < 0.03
+
+
+def test_what_is_not_known_is_no_suspicion() -> None:
+    peers = np.zeros((3, 2, 1))
+    peers[:, 0] = np.nan
+    assert not stands_out(np.array([[5.0], [0.0]]), peers, POLICY)
+    assert not stands_out(np.array([[np.nan], [0.0]]), np.zeros((3, 2, 1)), POLICY)
+    assert stands_out(np.array([[0.0], [5.0]]), peers, POLICY)
