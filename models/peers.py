@@ -8,16 +8,17 @@ once, with those in force at that place of the log, hence the same for any split
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import stdtrit
+from numpy.lib.stride_tricks import sliding_window_view
 
 from models.judgement import Note
 from models.rounds import same_signal
 from models.state import COMPARED, STANDS_OUT, SUSPICIOUS, with_row
-from pipelines.normalise import MAD_TO_STD
+from pipelines.normalise import POWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,8 +58,6 @@ class Standing:
     suspicious: bool = False
     compared: bool = False
     stands_out: bool = False
-    figures: Floats | None = None
-    """What `Peers.figures` says of the baseline, once it was asked for."""
 
     @classmethod
     def of(cls, state: SensorState | None) -> Standing:
@@ -79,7 +78,6 @@ class Standing:
         """Go on behind a window: another baseline has yet to be compared."""
         if judgement.baseline is not self.baseline:
             self.compared = self.stands_out = False
-            self.figures = None
         self.baseline, self.features = judgement.baseline, judgement.features
         self.suspicious = judgement.suspicious
 
@@ -94,8 +92,7 @@ class Peers:
 
     def __init__(self, bundle: Bundle, policy: PeerPolicy, group_of: GroupLookup) -> None:
         self._features = bundle.features_hash[:16]
-        self._high = np.zeros(bundle.features.bands, np.bool_)
-        self._high[bundle.features.high_bands()] = True
+        self._bands = bundle.features.bands
         self._policy = policy
         self._group_of = group_of
 
@@ -112,7 +109,7 @@ class Peers:
             group = name, place_of(key)
             if key not in known:
                 known[key] = Standing.of(batch.before.get(key))
-                rosters.get(group, []).append(key)
+                insort(rosters.get(group, []), key)
             judgement, own = batch.judgements[position], known[key]
             own.go_on(judgement)
             if judgement.index >= 0 and self._is_due(own):
@@ -142,7 +139,7 @@ class Peers:
         members = [key for key in every if self._group_of(key) == name and place_of(key) == place]
         for key in members:
             known.setdefault(key, Standing.of(batch.before.get(key)))
-        rosters[group] = members
+        rosters[group] = sorted(members)
 
     def _compared(
         self, judgement: Judgement, own: Standing, peers: Iterable[Standing]
@@ -150,7 +147,7 @@ class Peers:
         """Compare a baseline once there are peers enough; return the judgement that says so."""
         assert own.baseline is not None  # noqa: S101 (it is due)
         fit = [
-            one
+            one.baseline.centre
             for one in peers
             if one.baseline is not None
             and one.features == self._features
@@ -160,54 +157,50 @@ class Peers:
         if len(fit) < self._policy.fewest:
             return judgement
         own.compared = True
-        others = np.stack([self._figures(one) for one in fit])
-        own.stands_out = stands_out(self._figures(own), others, self._policy)
+        centres = np.stack([own.baseline.centre, *fit[: self._policy.most]]).astype(np.float64)
+        own.stands_out = stands_out(centres[0], centres[1:], self._bands, self._policy)
         if not own.stands_out:
             return judgement
         told = (Note.STANDS_OUT, Note.COMMISSIONED_WITH_SUSPICION)
         return replace(judgement, notes=(*judgement.notes, *told[: 1 + (not own.suspicious)]))
 
-    def _figures(self, one: Standing) -> Floats:
-        if one.figures is None:
-            assert one.baseline is not None  # noqa: S101 (only such are compared)
-            one.figures = figures(one.baseline, self._high)
-        return one.figures
 
+def stands_out(own: Floats, peers: Floats, bands: int, policy: PeerPolicy) -> bool:
+    """Say whether an axis is louder than its peers let one expect, in some bands or all over.
 
-def figures(baseline: Baseline, high: NDArray[np.bool_]) -> Floats:
-    """Return what peers have in common, (2, axes) in decades of power.
-
-    How far the `high` bands, those that the envelope demodulates, stand out of the other spectral
-    ones, which no gain of a mount moves; and the level. `high` has one entry a spectral band.
+    `own` is (axes, columns), `peers` (n, axes, columns): log10 of power in `bands` spectral bands,
+    and of the whole signal in the column `POWER`. Nothing is assumed of how peers differ: each is
+    held against the others, and what none of them comes near stands out.
     """
-    bands = baseline.location[:, : len(high)].astype(np.float64)
-    return np.stack([_mean(bands[:, high]) - _mean(bands[:, ~high]), baseline.power])
+    everyone = np.concatenate([own[np.newaxis], peers])
+    shapes, levels = np.stack(
+        [
+            _excess(everyone[k], np.delete(everyone, [0, k], axis=0), bands, policy.neighbours)
+            for k in range(len(everyone))
+        ],
+        axis=1,
+    )
+    shape = np.fmax(policy.times * shapes[1:].max(axis=0), policy.least_shape)
+    level = np.fmax(policy.times * np.abs(levels[1:]).max(axis=0), policy.least_level)
+    return bool(((shapes[0] > shape) | (levels[0] > level)).any())
 
 
-def stands_out(own: Floats, peers: Floats, policy: PeerPolicy) -> bool:
-    """Say whether any figure, (figures, axes), is higher than `peers`, (n, ...), let one expect.
+def _excess(own: Floats, others: Floats, bands: int, neighbours: int) -> Floats:
+    """Return by how much `own` is over the median of `others`, (2, axes) in decades of power.
 
-    The bound is the one-sided predictive one of a normal population: median and median absolute
-    deviation of the peers, the variance joined with the prior's as in a scaled inverse chi-square
-    posterior, Student's t with both their degrees of freedom. NaN is no suspicion.
+    First the bands, less what all of them share, since mounts differ by a gain: the highest mean of
+    so many neighbours, NaN where fewer are known. Then the level.
     """
-    count = len(peers)
-    centre = np.median(peers, axis=0)
-    deviation = MAD_TO_STD * np.median(np.abs(peers - centre), axis=0)
-    prior = np.array([policy.high_spread, policy.level_spread])[:, np.newaxis]
-    freedom = policy.prior_peers + count - 1
-    variance = (policy.prior_peers * prior**2 + (count - 1) * deviation**2) / freedom
-    quantile = float(stdtrit(freedom, 1.0 - policy.chance))
-    bound = centre + quantile * np.sqrt(variance * (1.0 + 1.0 / count))
-    return bool((own > bound).any())
+    above = own - np.median(others, axis=0)
+    shapes = [_highest_mean(row[np.isfinite(row)], neighbours) for row in above[:, :bands]]
+    return np.stack([np.array(shapes), above[:, POWER]])
 
 
-def _mean(bands: Floats) -> Floats:
-    """Return the mean of the known bands, (axes,); NaN where none is."""
-    known = np.isfinite(bands)
-    total = np.where(known, bands, 0.0).sum(axis=1)
-    count = known.sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+def _highest_mean(above: Floats, neighbours: int) -> float:
+    if len(above) < neighbours:
+        return float("nan")
+    means = sliding_window_view(above - np.median(above), neighbours).mean(axis=1)
+    return float(means.max())
 
 
 def _keep(batch: Batch, known: dict[SensorKey, Standing]) -> None:

@@ -45,21 +45,24 @@ class CommissioningPolicy:
 
 @dataclass(frozen=True, slots=True)
 class PeerPolicy:
-    """When a baseline stands out of those of its peers: a prediction, see `models.peers`.
+    """When a baseline stands out of those of its peers; see `models.peers`.
 
-    Spreads are standard deviations between sensors that should look alike, in decades of power:
-    between the six FEMTO bearings, axis by axis, 0.15 of the high bands and 0.13 and 0.20 of the
-    level; between the four of the IMS shaft 0.11 and 0.24.
+    Held against the others of their rig, axis by axis, the first 100 windows of the six FEMTO
+    bearings have four neighbouring bands up to 0.15-0.36 decades over the median, those of the four
+    of IMS 0.21-0.32; the level is up to 0.33 and 0.34 over it. Lost lubrication adds 0.4 and more.
     """
 
     fewest: int = 3
     """With fewer peers than that a baseline waits."""
-    high_spread: float = 0.15
-    level_spread: float = 0.25
-    prior_peers: float = 8.0
-    """Of how many peers these spreads are worth the evidence."""
-    chance: float = 0.001
-    """How often a figure of a healthy axis may stand out."""
+    most: int = 32
+    """So many are enough; the first ones by name."""
+    neighbours: int = 4
+    """Bands, a good octave: a single one is a tone or a resonance that lies a little elsewhere."""
+    least_shape: float = 0.3
+    least_level: float = 0.8
+    """Decades of power: RMS 2.5 times that of the peers."""
+    times: float = 2.0
+    """By so many times as much as any peer stands out of the others."""
 
 
 @dataclass(frozen=True, slots=True)

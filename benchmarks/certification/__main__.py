@@ -26,7 +26,13 @@ from benchmarks.certification.likeness import recorded, simulated, two_ways
 from models.budget import SECONDS_PER_YEAR
 from models.bundle import load_bundle
 from models.engines import open_engine
-from models.evaluation.certification.arrival import arrive, damaged_fleets, healthy_starts
+from models.evaluation.certification.arrival import (
+    among_peers,
+    arrive,
+    damaged_fleets,
+    healthy_starts,
+    same_make,
+)
 from models.evaluation.certification.degrading import degrade, failing_fleets
 from models.evaluation.certification.healthy import REFERENCE, Exposure, expose
 from models.evaluation.certification.panel import panel, pinned, stated
@@ -51,6 +57,9 @@ SHORT: Final = 13_000
 """Windows of a sensor that limits are set on: what is learnt of one takes 1,000."""
 
 LIFE: Final = 600
+
+PEERS: Final = 4
+"""Machines of the same make beside each one that starts late."""
 
 
 @dataclass(slots=True)
@@ -146,13 +155,18 @@ def degrading(run: Run) -> None:
 
 def arrivals(run: Run) -> None:
     count, seed = run.asked.arrivals, run.asked.seed
-    juror = panel(run.bundle, run.engine, stated((REFERENCE,)))[REFERENCE]
+    budget = stated((REFERENCE,))
+    juror = panel(run.bundle, run.engine, budget, group_of=same_make)[REFERENCE]
     results = {}
     for geometry in (True, False):
         for name, fleets in (("damaged", damaged_fleets), ("healthy", healthy_starts)):
             made = fleets(count, seed=seed, cadence_s=SLOW_S)
             told = arrive(made, juror, run.bundle.features, geometry=geometry)
             results[f"{name}, {'geometry' if geometry else 'no geometry'}"] = told
+    for name, fleets in (("damaged", damaged_fleets), ("healthy", healthy_starts)):
+        made = among_peers(fleets(count, seed=seed, cadence_s=SLOW_S), PEERS, seed=seed)
+        told = arrive(made, juror, run.bundle.features, geometry=False)
+        results[f"{name}, among {PEERS} peers, no geometry"] = told
     run.tell("started late", tables.suspicion(results), results)
 
 

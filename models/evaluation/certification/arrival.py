@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from models.evaluation.bounds import clopper_pearson
 from models.evaluation.certification.degrading import GROUP, Known, known
 from models.judgement import Note
 from pipelines.features import extract
 from pipelines.simulator import PROVING, Fault, FaultKind, Fleet, quiet, random_fleet
+from pipelines.simulator.disturbances import Remount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +26,13 @@ if TYPE_CHECKING:
 
 MEDIUM: Final = (1.0, 2.0)
 """Fault RMS over healthy RMS: the level is up by 40 to 120 %."""
+
+PEER: Final = "-like-"
+GAIN: Final = 0.1
+SHIFT: Final = 0.02
+HISS: Final = 0.15
+"""How machines of one make differ: standard deviations in decades of amplitude, of the frequencies
+of resonances, and of the power of the high band."""
 
 WINDOWS: Final = 230
 """Enough for a disturbed start to reach its deadline."""
@@ -38,8 +48,11 @@ class Arrival:
     suspected: dict[str, int] = field(default_factory=dict)
 
     def share(self, name: str | None = None) -> tuple[int, int, Interval]:
-        """Return how many were suspected, of how many, with the exact 95 % bounds of the share."""
-        names = [name] if name is not None else list(self.commissioned)
+        """Return how many were suspected, of how many, with the exact 95 % bounds of the share.
+
+        Without a name those of all but the peers.
+        """
+        names = [name] if name is not None else [one for one in self.commissioned if one != "peer"]
         hits = sum(self.suspected.get(one, 0) for one in names)
         of = sum(self.commissioned.get(one, 0) for one in names)
         return hits, of, clopper_pearson(hits, of)
@@ -66,6 +79,40 @@ def healthy_starts(count: int, *, seed: int, cadence_s: float) -> Iterator[Fleet
             cadence_s=cadence_s,
             family=quiet(PROVING),
         )
+
+
+def among_peers(fleets: Iterator[FleetSpec], peers: int, *, seed: int) -> Iterator[FleetSpec]:
+    """Yield fleets with so many healthy machines of the same make beside each machine.
+
+    They have the same drawing and each its own mount: gain, resonances and hiss differ as much as
+    `GAIN`, `SHIFT` and `HISS` say.
+    """
+    rng = np.random.default_rng([seed, peers])
+    for spec in fleets:
+        machines = [
+            one
+            for machine in spec.machines
+            for one in (machine, *(_peer(machine, number, rng) for number in range(peers)))
+        ]
+        yield replace(spec, machines=tuple(machines))
+
+
+def same_make(key: SensorKey) -> str:
+    """Return the group of a sensor of `among_peers`."""
+    return key.asset.split(PEER)[0]
+
+
+def _peer(machine: MachineSpec, number: int, rng: np.random.Generator) -> MachineSpec:
+    """Return a healthy machine of the same make."""
+    gain, shift, hiss = 10 ** (rng.standard_normal(3) * (GAIN, SHIFT, HISS))
+    sensor = machine.sensors[0]
+    own = replace(
+        sensor,
+        fault=None,
+        high_share=min(sensor.high_share * hiss, 0.9),
+        events=(*sensor.events, Remount(0, gain, shift)),
+    )
+    return replace(machine, asset=f"{machine.asset}{PEER}{number}", sensors=(own,))
 
 
 def _damaged(machine: MachineSpec, number: int, seed: int) -> MachineSpec:
@@ -115,5 +162,7 @@ def _speed_only(fleet: Fleet, key: SensorKey) -> Machine:
 
 
 def _failing(fleet: Fleet, key: SensorKey) -> str:
+    if PEER in key.asset:
+        return "peer"
     fault = fleet.sensor(key).fault
     return "healthy" if fault is None else fault.kind.value

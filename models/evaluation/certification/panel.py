@@ -10,6 +10,7 @@ import numpy as np
 
 from models.alerts import Transition
 from models.detector import Detector, DetectorSettings
+from models.peers import no_group
 from models.policy import BudgetPolicy
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from models.bundle import Bundle
     from models.engines import Engine
     from models.judgement import Judgement
+    from models.peers import GroupLookup
     from models.state import SensorState
     from pipelines.features import Observation
     from pipelines.window import SensorKey
@@ -95,11 +97,19 @@ class Juror:
 
 
 def panel(
-    bundle: Bundle, engine: Engine, budgets: Mapping[float, BudgetPolicy]
+    bundle: Bundle,
+    engine: Engine,
+    budgets: Mapping[float, BudgetPolicy],
+    *,
+    group_of: GroupLookup = no_group,
 ) -> dict[float, Juror]:
     """Return a juror for each budget, at the bundle's other settings."""
     shared = Shared(engine)
-    return {
-        name: Juror(Detector(bundle, shared, DetectorSettings(charts=bundle.charts, budget=budget)))
+    settings = {
+        name: DetectorSettings(charts=bundle.charts, budget=budget)
         for name, budget in budgets.items()
+    }
+    return {
+        name: Juror(Detector(bundle, shared, one, group_of=group_of))
+        for name, one in settings.items()
     }

@@ -20,7 +20,6 @@ from daemon.telemetry.report import Report
 from models.alerts import AlertEvent, Transition, Zone
 from models.detector import no_limits
 from models.judgement import Judgement, Note, Status, Verdict
-from models.peers import PlaceLookup
 from models.state import NEW_HOT, Cold, SensorState, with_row
 from pipelines.features import Observation, TooShort
 from pipelines.quality import Quality
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from daemon.batch import Judged
     from daemon.series import Points
+    from models.peers import PlaceLookup
     from models.policy import LimitsLookup
 
 SECOND_NS = 1_000_000_000

@@ -22,8 +22,9 @@ from daemon.telemetry.metrics import Metrics
 from daemon.telemetry.progress import Progress
 from daemon.telemetry.report import Report
 from models.alerts import Transition
+from models.peers import no_group
 from models.policy import DetectorSettings
-from models.state import decode_state, encode_cold, encode_hot, moved_up_to
+from models.state import STANDS_OUT, decode_state, encode_cold, encode_hot, moved_up_to
 from pipelines.commands import Kind
 from pipelines.window import SensorKey
 from tests.plant.bundles import write_bundle
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from daemon.journal import StateRecord
     from daemon.judging import Model
     from models.alerts import AlertEvent
+    from models.peers import GroupLookup
     from tests.plant.windows import Message
 
 KEY = SensorKey("pump", "drive-end")
@@ -72,6 +74,7 @@ def run(
     log: Iterable[Message],
     sizes: Sequence[int] = (),
     store: MemoryStore | None = None,
+    group_of: GroupLookup = no_group,
 ) -> Left:
     """Run over `log` with batches of the given sizes, then all the rest in one.
 
@@ -79,7 +82,7 @@ def run(
     """
     policy = DetectorSettings()
     short = replace(policy.commissioning, windows=COMMISSIONING, span_s=0.0)
-    judge = Judging(model, replace(policy, commissioning=short))
+    judge = Judging(model, replace(policy, commissioning=short), group_of=group_of)
     series, journal = MemorySeries(), MemoryJournal(store)
     before = {number: [BEFORE] * end for number, end in journal.store.next_offsets.items()}
     source = MemorySource({0, 1, 2}, log=before)
@@ -440,3 +443,31 @@ def test_nobody_misses_a_forgotten_sensor() -> None:
 def _order(bench: Bench, kind: Kind) -> None:
     (one,) = messages(command(kind), (0,), 0)
     bench.source.append(one.value, key=one.key, headers=HEADERS)
+
+
+IDLERS = [SensorKey(f"conveyor-{number}", "idler") for number in range(5)]
+
+
+def conveyors(home: int) -> list[Message]:
+    """Return windows of five sensors, one of which is loud from the start; it has its own home."""
+    return [
+        message(
+            window(index, *key, level=1.0 + 3.0 * (key == IDLERS[2])), home * (key == IDLERS[2])
+        )
+        for index in range(COMMISSIONING + 5)
+        for key in IDLERS
+    ]
+
+
+@pytest.mark.parametrize("sizes", [(), (1,) * 200, (7, 60, 33)])
+def test_peers_of_one_partition_are_compared_in_any_split(model: Model, sizes: tuple[int]) -> None:
+    left = run(model, conveyors(0), sizes, group_of=lambda _: "idlers")
+    told = {key: int(decode_state(*_parts(left, key)).row["flags"]) & STANDS_OUT for key in IDLERS}
+    assert [key for key in IDLERS if told[key]] == [IDLERS[2]]
+    assert left.metric("bearingwatch_health_events_total", event="stands_out_of_peers") == 1
+    assert left.store.states == run(model, conveyors(0), group_of=lambda _: "idlers").store.states
+
+
+def test_peers_in_another_partition_are_none(model: Model) -> None:
+    left = run(model, conveyors(1), group_of=lambda _: "idlers")
+    assert left.metric("bearingwatch_health_events_total", event="stands_out_of_peers") == 0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from models.commanding import rebaseline
 from models.detector import Detector, DetectorSettings, Judgement, Note
@@ -16,6 +17,7 @@ from models.peers import stands_out
 from models.policy import ChartPolicy, CommissioningPolicy, PeerPolicy
 from models.state import COMPARED, STANDS_OUT, SensorState, decode_state, encode_cold, encode_hot
 from pipelines.features import Observation
+from pipelines.normalise import EXTRAS, POWER
 from pipelines.window import SensorKey
 from tests.unit.models.fleet import FEATURES, ZeroEngine, bundle, judge_all, observation
 
@@ -26,6 +28,7 @@ SETTINGS = DetectorSettings(
 POLICY = PeerPolicy()
 NAMES = ("a", "b", "c", "d", "e")
 HIGH = FEATURES.high_bands()
+BANDS = FEATURES.bands
 
 
 def key(name: str) -> SensorKey:
@@ -186,25 +189,59 @@ def test_it_is_kept_between_windows() -> None:
     assert [one.suspicious for one in judged] == [one.suspicious for one in at_once]
 
 
-def test_the_bound_is_the_predictive_one() -> None:
-    """Of healthy axes no more stand out than `chance` says, be the peers few or many."""
-    rng = np.random.default_rng(5)
-    spreads = np.array([POLICY.high_spread, POLICY.level_spread])[:, np.newaxis]
-    for count in (3, 10, 40):
-        out = sum(
-            stands_out(
-                spreads * rng.standard_normal((2, 1)),
-                spreads * rng.standard_normal((count, 2, 1)),
-                replace(POLICY, chance=0.02),
-            )
-            for _ in range(2000)
-        )
-        assert out / 4000 < 0.03
+def centres(count: int, spread: float, seed: int = 3) -> NDArray[np.float64]:
+    """Return what so many peers of one axis look like; every band differs by itself."""
+    noise = np.random.default_rng(seed).standard_normal((count, 1, BANDS + EXTRAS))
+    return spread * noise
+
+
+def raised(bands: slice, decades: float) -> NDArray[np.float64]:
+    own = np.zeros((1, BANDS + EXTRAS))
+    own[:, bands] += decades
+    return own
+
+
+@pytest.mark.parametrize(
+    ("bands", "decades", "spread", "expected"),
+    [
+        (slice(7, 12), 0.5, 0.02, True),
+        (slice(7, 12), 0.5, 0.3, False),  # its peers differ as much
+        (slice(7, 12), 0.25, 0.02, False),
+        (slice(8, 12), -0.9, 0.02, False),
+        (slice(6, 7), 0.9, 0.02, False),  # one band is a tone
+        (slice(0, BANDS), 0.9, 0.02, False),  # a gain of the bands alone
+    ],
+)
+def test_neighbouring_bands_stand_out(
+    bands: slice, decades: float, spread: float, expected: bool
+) -> None:
+    assert stands_out(raised(bands, decades), centres(6, spread), BANDS, POLICY) == expected
+
+
+@pytest.mark.parametrize(
+    ("decades", "spread", "expected"), [(1.0, 0.1, True), (0.7, 0.1, False), (1.0, 0.7, False)]
+)
+def test_a_level_stands_out(decades: float, spread: float, expected: bool) -> None:
+    level = slice(BANDS + EXTRAS + POWER, BANDS + EXTRAS + POWER + 1)
+    assert stands_out(raised(level, decades), centres(6, spread), BANDS, POLICY) == expected
 
 
 def test_what_is_not_known_is_no_suspicion() -> None:
-    peers = np.zeros((3, 2, 1))
-    peers[:, 0] = np.nan
-    assert not stands_out(np.array([[5.0], [0.0]]), peers, POLICY)
-    assert not stands_out(np.array([[np.nan], [0.0]]), np.zeros((3, 2, 1)), POLICY)
-    assert stands_out(np.array([[0.0], [5.0]]), peers, POLICY)
+    own, peers = raised(slice(7, 12), 0.5), centres(4, 0.02)
+    own[:, 9:BANDS] = np.nan
+    assert not stands_out(own, peers, BANDS, POLICY)
+    assert stands_out(raised(slice(5, 9), 0.5), np.where(np.isnan(own), own, peers), BANDS, POLICY)
+    peers[:, :, :BANDS] = np.nan
+    assert not stands_out(own, peers, BANDS, POLICY)
+
+
+def test_so_many_peers_are_enough() -> None:
+    detector = Detector(
+        bundle(),
+        ZeroEngine(),
+        replace(SETTINGS, peers=replace(POLICY, most=3)),
+        group_of=lambda _: "idlers",
+    )
+    # The first three by name are alike; the fifth, as odd as the fourth, is not asked.
+    _, judged = judge_all(detector, stream(30, {"d": 0.9, "e": 0.9}))
+    assert set(told(judged, Note.STANDS_OUT)) == {"d", "e"}

@@ -44,6 +44,7 @@ def test_a_geometry_may_be_given() -> None:
     assert info.bearing.rolling_elements == 13
     assert info.limits is not None
     assert (info.limits.rms_warning, info.limits.rms_alarm) == (0.8, 2.0)
+    assert info.peer_group == "fan bearings"
 
 
 def test_a_machine_group_brings_the_limits_of_the_standard() -> None:
@@ -121,6 +122,7 @@ RULE = '[[rule]]\nmatch = "a"\n'
             RULE + "limits = {unit = 'g', rms_warning = 2, rms_alarm = 1}",
             "rms_warning 2.0 must lie below",
         ),
+        (RULE + "peer_group = ''", r"rule 1 \(a\): peer_group: got '', expected "),
         (RULE + "limits = {unit = 'ips'}", r"limits\.unit: got 'ips', expected one of g, m"),
     ],
 )
