@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,10 @@ from models.bundle import Bundle
 from models.calibration import Calibration
 from models.detector import Detector, Judgement, Previous, no_limits
 from models.engines import Engine
-from models.policy import ChartPolicy, DetectorSettings
-from models.state import SensorState
+from models.policy import ChartPolicy, CommissioningPolicy, DetectorSettings
+from models.state import SensorState, encode_cold, encode_hot
 from pipelines.features import FeatureSettings, Observation
-from pipelines.quality import Quality
+from pipelines.quality import Quality, SensorFault
 from pipelines.window import SensorKey
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ FEATURES = FeatureSettings(frames=2, bands=12, envelope_bands=4)
 CADENCE_NS = 10 * 10**9
 START_NS = 1_700_000_000 * 10**9
 KEY = SensorKey("pump", "drive-end")
+NEIGHBOUR = SensorKey("pump", "free-end")
+QUICK = DetectorSettings(commissioning=CommissioningPolicy(windows=30, span_s=0.0))
+FAULTY = Quality(SensorFault.STUCK)
+STUCK_Y = Quality(SensorFault.STUCK, lost=(1,))
 
 
 class ZeroEngine:
@@ -131,3 +136,18 @@ def judge_all(
         judgements += judged
         first += size
     return known, judgements
+
+
+def comparable(judgement: Judgement) -> str:
+    """Return everything a judgement says as text: NaN equals NaN there."""
+    return repr(replace(judgement, observation=None))  # type: ignore[arg-type]
+
+
+def stored(states: dict[SensorKey, SensorState]) -> dict[SensorKey, tuple[bytes, bytes]]:
+    return {key: (encode_hot(state), encode_cold(state)) for key, state in states.items()}
+
+
+def commissioned() -> tuple[Detector, dict[SensorKey, SensorState]]:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, healthy(60))
+    return judging, states

@@ -13,8 +13,16 @@ from pipelines.commands import Kind
 from pipelines.features import Observation
 from pipelines.window import SensorKey
 from tests.plant.commands import command
-from tests.unit.models.fleet import KEY, detector, judge_all, observation
-from tests.unit.models.test_detector import NEIGHBOUR, QUICK, commissioned, stored
+from tests.unit.models.fleet import (
+    KEY,
+    NEIGHBOUR,
+    QUICK,
+    commissioned,
+    detector,
+    judge_all,
+    observation,
+    stored,
+)
 
 BOTH = (NEIGHBOUR, KEY)
 BOUND = QUICK.gates.standing_windows

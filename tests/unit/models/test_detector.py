@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,42 +13,29 @@ from numpy.typing import NDArray
 
 from models.alerts import Transition, Zone
 from models.commanding import rebaseline
-from models.detector import Detector, Judgement, Status, Verdict
+from models.detector import Judgement, Status, Verdict
 from models.judgement import Run
 from models.policy import BudgetPolicy, CommissioningPolicy, DetectorSettings, Limits
-from models.state import SensorState, decode_state, encode_cold, encode_hot, with_row
+from models.state import SensorState, decode_state, with_row
 from pipelines.features import Observation
 from pipelines.quality import Quality, SensorFault
 from pipelines.window import SensorKey
 from tests.unit.models.fleet import (
+    FAULTY,
     FEATURES,
     KEY,
+    NEIGHBOUR,
+    QUICK,
+    STUCK_Y,
     ZeroEngine,
+    commissioned,
+    comparable,
     detector,
     healthy,
     judge_all,
     observation,
+    stored,
 )
-
-QUICK = DetectorSettings(commissioning=CommissioningPolicy(windows=30, span_s=0.0))
-FAULTY = Quality(SensorFault.STUCK)
-STUCK_Y = Quality(SensorFault.STUCK, lost=(1,))
-NEIGHBOUR = SensorKey("pump", "free-end")
-
-
-def comparable(judgement: Judgement) -> str:
-    """Return everything a judgement says as text: NaN equals NaN there."""
-    return repr(replace(judgement, observation=None))  # type: ignore[arg-type]
-
-
-def stored(states: dict[SensorKey, SensorState]) -> dict[SensorKey, tuple[bytes, bytes]]:
-    return {key: (encode_hot(state), encode_cold(state)) for key, state in states.items()}
-
-
-def commissioned() -> tuple[Detector, dict[SensorKey, SensorState]]:
-    judging = detector(QUICK)
-    states, _ = judge_all(judging, healthy(60))
-    return judging, states
 
 
 def trouble(noise: np.random.Generator, key: SensorKey) -> Quality | None:
@@ -309,45 +294,6 @@ def test_a_late_window_is_not_remembered_and_its_own_copy_is_late_too() -> None:
     assert stored(new) == stored(states)
 
 
-def test_a_sensor_fault_never_clears_an_open_alert() -> None:
-    judging, states = commissioned()
-    states, _ = judge_all(judging, [observation(60 + k, louder=1.0) for k in range(5)], (), states)
-    stream = [observation(65 + k, quality=FAULTY) for k in range(100)]
-    _, judged = judge_all(judging, stream, states=states)
-    assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
-    assert {one.status for one in judged} == {Status.SENSOR_FAULT}
-    assert Zone.NORMAL not in {one.zone for one in judged}
-    assert judged[0].notes == ("sensor_fault_began",)
-
-
-def test_a_standing_machine_is_not_scored() -> None:
-    judging, states = commissioned()
-    _, judged = judge_all(judging, [observation(60 + k, louder=-3.0) for k in range(3)], (), states)
-    assert {one.verdict for one in judged} == {Verdict.STOPPED}
-    assert judged[0].notes == ("stopped",)
-
-
-def test_a_sudden_step_is_not_held_back_while_the_speed_is_steady() -> None:
-    judging, states = commissioned()
-    _, judged = judge_all(judging, [observation(60, louder=1.8, rpm=1500.0)], (), states)
-    assert judged[0].verdict is Verdict.SCORED
-    assert judged[0].loss > judged[0].threshold
-
-
-def test_a_changing_speed_holds_windows_back_but_not_for_ever() -> None:
-    judging = detector(QUICK)
-    states, _ = judge_all(judging, [observation(k, rpm=1500.0) for k in range(60)])
-    _, judged = judge_all(judging, [observation(60 + k, rpm=1200.0) for k in range(12)], (), states)
-    assert [one.verdict for one in judged] == [Verdict.HELD] * 10 + [Verdict.SCORED] * 2
-
-
-def test_what_is_loud_is_released_whatever_the_speed_does() -> None:
-    judging = detector(QUICK)
-    states, _ = judge_all(judging, [observation(k, rpm=1500.0) for k in range(60)])
-    _, judged = judge_all(judging, [observation(60, rpm=1200.0, louder=1.0)], (), states)
-    assert judged[0].verdict is Verdict.SCORED
-
-
 def test_absolute_limits_protect_from_the_first_window() -> None:
     limits = Limits(unit="g", rms_warning=0.4, rms_alarm=2.0)
     _, judged = judge_all(detector(QUICK, limits=lambda _key: limits), healthy(5))
@@ -382,230 +328,6 @@ def test_a_baseline_that_was_learnt_during_an_alert_is_in_doubt() -> None:
     assert notes[:2] == ["commissioned", "commissioned_with_suspicion"]
 
 
-def test_another_signal_during_an_alert_is_held_back_and_the_alert_stays() -> None:
-    judging, states = commissioned()
-    states, _ = judge_all(judging, [observation(60 + k, louder=1.0) for k in range(5)], (), states)
-    stream = [replace(observation(65 + k), sample_rate_hz=10_240.0) for k in range(60)]
-    states, judged = judge_all(judging, stream, states=states)
-    assert {one.verdict for one in judged} == {Verdict.HELD}
-    assert {note for one in judged for note in one.notes} == {"other_signal_held_back"}
-    assert judged[-1].zone is not Zone.NORMAL
-    _, judged = judge_all(judging, [observation(125 + k) for k in range(60)], states=states)
-    assert judged[0].verdict is Verdict.SCORED
-    assert judged[-1].zone is Zone.NORMAL
-
-
-def test_a_signal_that_returns_is_judged_by_its_own_baseline_again() -> None:
-    judging, states = commissioned()
-    other = [replace(observation(60 + k), axes=("other",)) for k in range(12)]
-    between, _ = judge_all(judging, other, states=states)
-    after, judged = judge_all(judging, healthy(6, start=72), states=between)
-    assert [one.verdict for one in judged] == [Verdict.HELD] * 4 + [Verdict.SCORED] * 2
-    assert judged[4].notes == ("baseline_resumed",)
-    assert after[KEY].cold.baseline_id == states[KEY].cold.baseline_id
-
-
-def test_coast_down_and_run_up_are_no_run_of_exceedances() -> None:
-    judging, states = commissioned()
-    levels = [1.0, 1.0, *[-3.0] * 5, 1.0, *[0.0] * 5]
-    stream = [observation(60 + k, louder=level) for k, level in enumerate(levels)]
-    _, judged = judge_all(judging, stream, states=states)
-    assert {one.zone for one in judged} == {Zone.NORMAL}
-
-
-def test_a_failing_bearing_that_drives_the_converter_to_its_rail_is_judged() -> None:
-    judging, states = commissioned()
-    some = Quality(SensorFault.CLIPPED, 0.03)
-    stream = [observation(60 + k, louder=1.8, quality=some) for k in range(8)]
-    _, judged = judge_all(judging, stream, states=states)
-    assert judged[-1].zone is Zone.ALARM
-
-
-@pytest.mark.parametrize(("louder", "share"), [(0.0, 0.03), (1.8, 0.3)])
-def test_what_clips_without_being_loud_or_nearly_always_is_a_sensor_fault(
-    louder: float, share: float
-) -> None:
-    judging, states = commissioned()
-    clipped = Quality(SensorFault.CLIPPED, share)
-    stream = [observation(60 + k, louder=louder, quality=clipped) for k in range(8)]
-    _, judged = judge_all(judging, stream, states=states)
-    assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
-
-
-BOTH = ("x", "y")
-
-
-def two_axes(index: int, louder: float = 0.0, quality: Quality | None = None) -> Observation:
-    """Return a window of two axes; where y is lost it reads nothing at all."""
-    one = observation(index, axes=BOTH, louder=louder, quality=quality)
-    lost = list(one.quality.lost)
-    bands, rms = one.log_bands.copy(), one.rms.copy()
-    bands[lost], rms[lost] = -12.0, 0.0
-    return replace(one, log_bands=bands, rms=rms)
-
-
-def test_what_is_left_of_a_sensor_is_judged_where_an_axis_is_lost() -> None:
-    judging = detector(QUICK)
-    states, _ = judge_all(judging, [two_axes(k) for k in range(60)])
-    _, judged = judge_all(judging, [two_axes(60 + k, 0.0, STUCK_Y) for k in range(30)], (), states)
-    assert {one.verdict for one in judged} == {Verdict.SCORED}
-    assert {one.zone for one in judged} == {Zone.NORMAL}
-    assert {one.status for one in judged} == {Status.SENSOR_FAULT}
-    assert judged[0].notes == ("sensor_fault_began",)
-    assert math.isnan(judged[0].axis_loss[1])
-    stream = [two_axes(60 + k, 1.8, STUCK_Y) for k in range(6)]
-    _, judged = judge_all(judging, stream, states=states)
-    assert judged[-1].zone is Zone.ALARM
-    assert judged[2].events[0].axis == "x"
-
-
-def test_what_is_left_of_a_sensor_clears_nothing_and_is_not_learnt() -> None:
-    judging = detector(QUICK)
-    states, _ = judge_all(judging, [two_axes(k) for k in range(60)])
-    stream = [two_axes(60 + k, 0.0, STUCK_Y) for k in range(30)]
-    after, _ = judge_all(judging, stream, states=states)
-    for name in ("adaptive_mean", "adaptive_count", "anchor_count", "high_count"):
-        assert after[KEY].row[name] == states[KEY].row[name]
-    alarmed, _ = judge_all(judging, [two_axes(60 + k, 1.8) for k in range(6)], (), states)
-    stream = [two_axes(66 + k, 0.0, STUCK_Y) for k in range(100)]
-    _, judged = judge_all(judging, stream, states=alarmed)
-    assert {one.zone for one in judged} == {Zone.ALARM}
-    _, judged = judge_all(judging, [two_axes(66 + k) for k in range(60)], states=alarmed)
-    assert judged[-1].zone is Zone.NORMAL
-
-
-def test_an_axis_that_is_lost_now_and_then_hides_no_alert_and_keeps_none_open() -> None:
-    judging = detector(QUICK)
-    states, _ = judge_all(judging, [two_axes(k) for k in range(60)])
-    lost_x = Quality(SensorFault.STUCK, lost=(0,))
-    loud = [two_axes(60 + k, 1.0, lost_x if k % 2 else None) for k in range(10)]
-    only_x = [replace(one, log_bands=bands_of_y(one), rms=rms_of_y(one)) for one in loud]
-    alarmed, judged = judge_all(judging, only_x, states=states)
-    assert judged[-1].zone is not Zone.NORMAL
-    calm = [two_axes(70 + k, 0.0, None if k % 15 else lost_x) for k in range(120)]
-    _, judged = judge_all(judging, calm, states=alarmed)
-    assert judged[-1].zone is Zone.NORMAL
-
-
-def bands_of_y(one: Observation) -> NDArray[np.float32]:
-    """Return the bands of a window whose second axis is quiet, whatever the first does."""
-    bands = one.log_bands.copy()
-    bands[1] -= 1.0
-    return bands
-
-
-def rms_of_y(one: Observation) -> NDArray[np.float32]:
-    rms = one.rms.copy()
-    rms[1] = 0.5
-    return rms
-
-
-def test_a_machine_that_starts_with_an_axis_lost_has_started() -> None:
-    judging = detector(QUICK)
-    states, _ = judge_all(judging, [two_axes(k) for k in range(60)])
-    states, _ = judge_all(judging, [two_axes(60 + k, -3.0) for k in range(3)], (), states)
-    _, judged = judge_all(judging, [two_axes(63, 0.0, STUCK_Y)], (), states)
-    assert set(judged[0].notes) == {"sensor_fault_began", "started"}
-    assert judged[0].status is Status.SENSOR_FAULT
-
-
-def test_faulty_windows_of_another_signal_throw_no_baseline_away() -> None:
-    judging, states = commissioned()
-    faulty = [replace(observation(60 + k, quality=FAULTY), axes=("other",)) for k in range(8)]
-    after, judged = judge_all(judging, [*faulty, observation(68)], states=states)
-    assert judged[-1].verdict is Verdict.SCORED
-    assert after[KEY].cold.baseline_id == states[KEY].cold.baseline_id
-
-
-def test_a_signal_that_returns_by_way_of_a_third_is_judged_by_its_own_baseline() -> None:
-    judging, states = commissioned()
-    stream = [replace(observation(60 + k), axes=("b",) if k < 6 else ("c",)) for k in range(12)]
-    after, judged = judge_all(judging, [*stream, *healthy(6, start=72)], states=states)
-    assert "baseline_resumed" in [note for one in judged for note in one.notes]
-    assert after[KEY].cold.baseline_id == states[KEY].cold.baseline_id
-
-
-SIGNALS: list[tuple[str, ...]] = [("x",), ("x", "y"), ("z",)]
-
-
-def wandering(seed: int) -> list[Observation]:
-    """Return a stream in which signals change and return, loud ones and late ones among them."""
-    noise = np.random.default_rng(seed)
-    stream = [observation(k) for k in range(60)]
-    index = 60
-    for _ in range(16):
-        axes = SIGNALS[int(noise.integers(3))]
-        louder = [0.0, 0.0, 1.0, 2.0][int(noise.integers(4))]
-        for _ in range(int(noise.integers(1, 12))):
-            bad = FAULTY if noise.random() < 0.15 else None
-            stream.append(observation(index, axes=axes, louder=louder, quality=bad))
-            if noise.random() < 0.1:
-                stream.append(observation(max(0, index - 12), axes=axes, seed=1))
-            index += 1
-    return stream
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_signals_that_come_and_go_give_the_same_bytes_in_any_batches(seed: int) -> None:
-    stream = wandering(seed)
-    whole, said = judge_all(detector(QUICK), stream)
-    single, again = judge_all(detector(QUICK), stream, [1] * len(stream))
-    assert stored(whole) == stored(single)
-    assert [one.events for one in said] == [one.events for one in again]
-    assert [(one.verdict, str(one.loss)) for one in said] == [
-        (one.verdict, str(one.loss)) for one in again
-    ]
-
-
-def test_no_baseline_is_learnt_while_an_axis_is_lost() -> None:
-    _, judged = judge_all(detector(QUICK), [two_axes(k, 0.0, STUCK_Y) for k in range(60)])
-    assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
-
-
-@pytest.mark.parametrize("standing", [range(5, 20), range(20), [k for k in range(99) if k % 2]])
-def test_windows_in_which_the_machine_stood_are_no_part_of_a_baseline(
-    standing: Sequence[int],
-) -> None:
-    stream = [observation(k, louder=-4.0 if k in standing else 0.0) for k in range(300)]
-    states, judged = judge_all(detector(QUICK), stream)
-    assert {one.zone for one in judged} == {Zone.NORMAL}
-    assert judged[-1].status is Status.MONITORING
-    baseline = states[KEY].cold.baseline
-    assert baseline is not None
-    assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)
-
-
-def test_what_is_loud_for_less_than_a_quarter_of_commissioning_is_not_all_that_counts() -> None:
-    stream = [observation(k, louder=2.0 if k < 6 else 0.0) for k in range(120)]
-    states, judged = judge_all(detector(QUICK), stream)
-    assert judged[-1].status is Status.MONITORING
-    baseline = states[KEY].cold.baseline
-    assert baseline is not None
-    assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)
-
-
-def test_a_tachometer_that_reads_nothing_hides_no_damage() -> None:
-    judging = detector(QUICK)
-    states, _ = judge_all(judging, [observation(k, rpm=1500.0) for k in range(60)])
-    stream = [observation(60 + k, rpm=0.0, louder=2.0) for k in range(8)]
-    _, judged = judge_all(judging, stream, states=states)
-    assert judged[-1].zone is Zone.ALARM
-
-
-def test_a_standing_machine_over_a_declared_limit_is_judged() -> None:
-    limits = Limits(unit="g", rms_warning=0.4)
-    stream = [observation(k, rpm=0.0) for k in range(5)]
-    _, judged = judge_all(detector(QUICK, limits=lambda _key: limits), stream)
-    assert [one.zone for one in judged] == [Zone.NORMAL] * 2 + [Zone.WARNING] * 3
-
-
-def test_a_gap_says_nothing_of_the_cadence() -> None:
-    judging = detector(QUICK)
-    states, _ = judge_all(judging, healthy(60))
-    after, _ = judge_all(judging, [observation(60 + 10_000)], states=states)
-    assert after[KEY].row["cadence_s"] < 1.2 * states[KEY].row["cadence_s"]
-
-
 def test_a_rising_fault_line_is_named() -> None:
     judging = detector(QUICK)
     quiet = [0.0, 0.1, 0.0, 0.1]
@@ -631,34 +353,6 @@ def test_a_disturbed_start_ends_in_a_provisional_baseline_that_is_refined() -> N
     assert judged[59].provisional
     assert "baseline_refined" in [note for _, note in notes]
     assert not judged[-1].provisional
-
-
-OTHER_SIGNALS = [
-    {"sample_rate_hz": 10_240.0},
-    {"unit": "m/s2"},
-    {"axes": ("other",)},
-]
-
-
-@pytest.mark.parametrize("other", OTHER_SIGNALS)
-def test_another_signal_that_stays_commissions_anew(other: dict[str, Any]) -> None:
-    judging, states = commissioned()
-    stream = [replace(observation(60 + k), **other) for k in range(5)]
-    new, judged = judge_all(judging, stream, states=states)
-    assert [one.verdict for one in judged] == [Verdict.HELD] * 4 + [Verdict.LEARNT]
-    assert judged[0].notes == ("other_signal_held_back",)
-    assert judged[4].notes == ("recommissioning_for_other_signal",)
-    assert new[KEY].cold.old_baseline_id == states[KEY].cold.baseline_id
-
-
-@pytest.mark.parametrize("other", OTHER_SIGNALS)
-def test_a_stray_window_of_another_signal_leaves_the_baseline(other: dict[str, Any]) -> None:
-    judging, states = commissioned()
-    stream = [replace(observation(60), **other), observation(61)]
-    new, judged = judge_all(judging, stream, states=states)
-    assert [one.verdict for one in judged] == [Verdict.HELD, Verdict.SCORED]
-    assert new[KEY].cold is states[KEY].cold
-    assert new[KEY].row["odd"] == 0
 
 
 def test_rebaselining_learns_anew_and_keeps_the_old_baseline() -> None:

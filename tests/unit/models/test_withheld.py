@@ -1,0 +1,133 @@
+"""Windows that say nothing of the bearing, through the detector: faults, stops, speed, gaps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+
+from models.alerts import Zone
+from models.detector import Status, Verdict
+from models.policy import Limits
+from pipelines.quality import Quality, SensorFault
+from tests.unit.models.fleet import (
+    FAULTY,
+    KEY,
+    QUICK,
+    commissioned,
+    detector,
+    healthy,
+    judge_all,
+    observation,
+)
+
+
+def test_a_sensor_fault_never_clears_an_open_alert() -> None:
+    judging, states = commissioned()
+    states, _ = judge_all(judging, [observation(60 + k, louder=1.0) for k in range(5)], (), states)
+    stream = [observation(65 + k, quality=FAULTY) for k in range(100)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
+    assert {one.status for one in judged} == {Status.SENSOR_FAULT}
+    assert Zone.NORMAL not in {one.zone for one in judged}
+    assert judged[0].notes == ("sensor_fault_began",)
+
+
+def test_a_standing_machine_is_not_scored() -> None:
+    judging, states = commissioned()
+    _, judged = judge_all(judging, [observation(60 + k, louder=-3.0) for k in range(3)], (), states)
+    assert {one.verdict for one in judged} == {Verdict.STOPPED}
+    assert judged[0].notes == ("stopped",)
+
+
+def test_a_sudden_step_is_not_held_back_while_the_speed_is_steady() -> None:
+    judging, states = commissioned()
+    _, judged = judge_all(judging, [observation(60, louder=1.8, rpm=1500.0)], (), states)
+    assert judged[0].verdict is Verdict.SCORED
+    assert judged[0].loss > judged[0].threshold
+
+
+def test_a_changing_speed_holds_windows_back_but_not_for_ever() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [observation(k, rpm=1500.0) for k in range(60)])
+    _, judged = judge_all(judging, [observation(60 + k, rpm=1200.0) for k in range(12)], (), states)
+    assert [one.verdict for one in judged] == [Verdict.HELD] * 10 + [Verdict.SCORED] * 2
+
+
+def test_what_is_loud_is_released_whatever_the_speed_does() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [observation(k, rpm=1500.0) for k in range(60)])
+    _, judged = judge_all(judging, [observation(60, rpm=1200.0, louder=1.0)], (), states)
+    assert judged[0].verdict is Verdict.SCORED
+
+
+def test_coast_down_and_run_up_are_no_run_of_exceedances() -> None:
+    judging, states = commissioned()
+    levels = [1.0, 1.0, *[-3.0] * 5, 1.0, *[0.0] * 5]
+    stream = [observation(60 + k, louder=level) for k, level in enumerate(levels)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert {one.zone for one in judged} == {Zone.NORMAL}
+
+
+def test_a_failing_bearing_that_drives_the_converter_to_its_rail_is_judged() -> None:
+    judging, states = commissioned()
+    some = Quality(SensorFault.CLIPPED, 0.03)
+    stream = [observation(60 + k, louder=1.8, quality=some) for k in range(8)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert judged[-1].zone is Zone.ALARM
+
+
+@pytest.mark.parametrize(("louder", "share"), [(0.0, 0.03), (1.8, 0.3)])
+def test_what_clips_without_being_loud_or_nearly_always_is_a_sensor_fault(
+    louder: float, share: float
+) -> None:
+    judging, states = commissioned()
+    clipped = Quality(SensorFault.CLIPPED, share)
+    stream = [observation(60 + k, louder=louder, quality=clipped) for k in range(8)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
+
+
+@pytest.mark.parametrize("standing", [range(5, 20), range(20), [k for k in range(99) if k % 2]])
+def test_windows_in_which_the_machine_stood_are_no_part_of_a_baseline(
+    standing: Sequence[int],
+) -> None:
+    stream = [observation(k, louder=-4.0 if k in standing else 0.0) for k in range(300)]
+    states, judged = judge_all(detector(QUICK), stream)
+    assert {one.zone for one in judged} == {Zone.NORMAL}
+    assert judged[-1].status is Status.MONITORING
+    baseline = states[KEY].cold.baseline
+    assert baseline is not None
+    assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)
+
+
+def test_what_is_loud_for_less_than_a_quarter_of_commissioning_is_not_all_that_counts() -> None:
+    stream = [observation(k, louder=2.0 if k < 6 else 0.0) for k in range(120)]
+    states, judged = judge_all(detector(QUICK), stream)
+    assert judged[-1].status is Status.MONITORING
+    baseline = states[KEY].cold.baseline
+    assert baseline is not None
+    assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)
+
+
+def test_a_tachometer_that_reads_nothing_hides_no_damage() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [observation(k, rpm=1500.0) for k in range(60)])
+    stream = [observation(60 + k, rpm=0.0, louder=2.0) for k in range(8)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert judged[-1].zone is Zone.ALARM
+
+
+def test_a_standing_machine_over_a_declared_limit_is_judged() -> None:
+    limits = Limits(unit="g", rms_warning=0.4)
+    stream = [observation(k, rpm=0.0) for k in range(5)]
+    _, judged = judge_all(detector(QUICK, limits=lambda _key: limits), stream)
+    assert [one.zone for one in judged] == [Zone.NORMAL] * 2 + [Zone.WARNING] * 3
+
+
+def test_a_gap_says_nothing_of_the_cadence() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, healthy(60))
+    after, _ = judge_all(judging, [observation(60 + 10_000)], states=states)
+    assert after[KEY].row["cadence_s"] < 1.2 * states[KEY].row["cadence_s"]
