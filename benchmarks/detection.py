@@ -103,7 +103,6 @@ class Row:
         early_alarms = sum(index < self.label.earliest for index in self.alarms)
         on = " (already on)" if self.open_at_earliest else ""
         latest = str(self.label.latest) if self.label.latest < 10**9 else "-"
-        fault = "-" if self.first is None else self.first.fault or "no line"
         link = "-" if self.first is None else self.first.link.split()[0]
         return [
             self.name,
@@ -114,7 +113,7 @@ class Row:
             str(self.false()),
             str(self.disputed()),
             str(early_alarms),
-            fault,
+            "-" if self.first is None else line(self.first),
             link,
         ]
 
@@ -131,6 +130,13 @@ HEADINGS: Final = (
     "line",
     "link",
 )
+
+
+def line(event: AlertEvent) -> str:
+    """Return the fault line that an alert names, and where it was seen."""
+    if event.fault is None:
+        return "no line"
+    return event.fault if event.fault_hz is None else f"{event.fault} {event.fault_hz:.1f} Hz"
 
 
 def machine(key: SensorKey, *, geometry: bool) -> Machine:

@@ -72,7 +72,7 @@ def stages(windows: list[Window]) -> dict[str, Callable[[], object]]:
         "velocity RMS": lambda: descriptors.velocity_rms(whole, "g", RATE_HZ, SAMPLES),
         "envelope and its spectrum": lambda: envelope.envelope_spectrum(whole, plan),
         "envelope bands": lambda: envelope.band_prominence(amplitude, plan),
-        "fault lines": lambda: envelope.fault_prominence(amplitude, plan, lines_hz),
+        "fault lines": lambda: envelope.read_fault_lines(amplitude, plan, lines_hz),
     }
 
 

@@ -55,6 +55,8 @@ class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
     bands: tuple[Band, ...]
     fault: str | None
     """Closest fault order, such as `BPFO`; None where no line was found."""
+    fault_hz: float | None = None
+    """Where in the envelope spectrum that line was seen."""
     link: str
     """`primary`, or `follows <alert id>` where another sensor of the asset came first."""
     provisional: bool

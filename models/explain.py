@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -86,15 +87,20 @@ class Incident:
 
 
 class Line(NamedTuple):
-    """A fault line that has risen: its order, the axis, whether it is told from its neighbour."""
+    """A fault line that has risen: its order, the axis, whether it is told from its neighbour.
+
+    `hz` is where it was seen; NaN where that is not known.
+    """
 
     order: str
     axis: int
     resolved: bool
+    hz: float = math.nan
 
     def words(self, axes: tuple[str, ...]) -> str:
         """Say which part of the bearing it speaks of, and where it was seen."""
         where = f" on axis {axes[self.axis]}" if len(axes) > 1 else ""
+        where += "" if math.isnan(self.hz) else f" at {self.hz:.1f} Hz"
         if self.resolved:
             return f"the {FAULT_NAMES[self.order]} line has risen{where}"
         first, second = (FAULT_NAMES[name] for name in sorted(NEAR, reverse=True))
@@ -145,7 +151,10 @@ def closest_fault(
     k = int(np.argmax(highest))
     near = frozenset(name for name, up in zip(FAULT_LINES, risen, strict=True) if up) >= NEAR
     close = near and FAULT_LINES[k] in NEAR and observation.duration_s < RESOLVED_S
-    return Line(FAULT_LINES[k], int(np.argmax(rise[:, k])), not close)
+    axis = int(np.argmax(rise[:, k]))
+    seen_hz = observation.fault_lines_hz
+    hz = math.nan if seen_hz is None else round(float(seen_hz[axis, k]), 3)
+    return Line(FAULT_LINES[k], axis, not close, hz)
 
 
 def tell(
@@ -175,6 +184,7 @@ def tell(
         axis=axis,
         bands=bands,
         fault=None if fault is None else fault.order,
+        fault_hz=None if fault is None or math.isnan(fault.hz) else fault.hz,
         link="",
         provisional=incident.provisional,
         baseline=baseline,

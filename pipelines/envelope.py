@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import scipy.fft
@@ -41,6 +41,9 @@ FLOOR_BINS: Final = 8
 HARMONICS: Final = (1, 2)
 FAULT_LINES: Final = ("BPFO", "BPFI", "2xBSF", "FTF")
 """What the four fault lines are, in order."""
+
+STANDS_OUT: Final = 0.6
+"""From this prominence on, 6 dB, it is asked where a line lies: below, none is there."""
 
 FIRST_BIN: Final = 1.5
 """A line nearer to zero than this many bins cannot be told from slow changes of level."""
@@ -147,35 +150,57 @@ def band_prominence(amplitude: NDArray[np.float32], plan: EnvelopePlan) -> NDArr
     return result
 
 
-def fault_prominence(
-    amplitude: NDArray[np.float32], plan: EnvelopePlan, lines_hz: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Return log10 prominence of the lines at `lines_hz` (rows, 4), (rows, 4) float32.
+class FaultLines(NamedTuple):
+    """What is read at the places of fault lines, (rows, 4) float32 each.
 
-    The sum over the harmonics of log10((1 + r) / 2), r the harmonic's power over what noise alone
-    would reach: about 0 without a line, at any resolution; a harmonic that is absent takes nothing
-    away from one that is there. NaN where `lines_hz` is, where the window is too short to tell the
-    line from zero, and where the line lies above the spectrum.
+    `prominence` is the sum over the harmonics of log10((1 + r) / 2), r the harmonic's power over
+    what noise alone would reach: about 0 without a line, at any resolution; a harmonic that is
+    absent takes nothing away from one that is there. `seen_hz` is where the fundamental lies, by
+    the strongest bin within the slip of the harmonic that stands out most; NaN where none does.
+    """
+
+    prominence: NDArray[np.float32]
+    seen_hz: NDArray[np.float32]
+
+
+def read_fault_lines(
+    amplitude: NDArray[np.float32], plan: EnvelopePlan, lines_hz: NDArray[np.float64]
+) -> FaultLines:
+    """Read the lines that are expected at `lines_hz`, (rows, 4).
+
+    NaN where `lines_hz` is, where the window is too short to tell the line from zero, and where
+    the line lies above the spectrum.
     """
     hz = lines_hz[:, :, None] * np.array(HARMONICS)
     highest = (plan.bins - 2) * plan.bin_hz
     readable = (hz >= FIRST_BIN * plan.bin_hz) & (hz * (1 + SLIP) < highest)
     # Any place will do for a line that is not read; the result is put right below.
-    ratio = _over_noise(amplitude, plan, np.where(readable, hz, min(highest, FLOOR_BINS)))
-    decades = np.where(readable, np.log10((1.0 + ratio) / 2.0), 0.0).sum(axis=-1)
-    return np.where(readable[..., 0], decades, np.nan).astype(np.float32)
+    places = np.where(readable, hz, min(highest, FLOOR_BINS))
+    slip = np.maximum(places * SLIP, plan.bin_hz)
+    limits = _bin_limits(places - slip, places + slip, plan)
+    ratio = np.where(readable, _over_noise(amplitude, plan, places, limits), 0.0)
+    decades = np.log10((1.0 + ratio) / np.where(readable, 2.0, 1.0)).sum(axis=-1)
+    decades = np.where(readable[..., 0], decades, np.nan).astype(np.float32)
+    seen_hz = np.full_like(decades, np.nan)
+    for row, line in zip(*np.nonzero(decades >= STANDS_OUT), strict=True):
+        harmonic = ratio[row, line].argmax()
+        first, last = limits[row, line, harmonic]
+        strongest = first + amplitude[row, first:last].argmax()
+        seen_hz[row, line] = strongest * plan.bin_hz / HARMONICS[harmonic]
+    return FaultLines(decades, seen_hz)
 
 
 def _over_noise(
-    amplitude: NDArray[np.float32], plan: EnvelopePlan, hz: NDArray[np.float64]
+    amplitude: NDArray[np.float32],
+    plan: EnvelopePlan,
+    hz: NDArray[np.float64],
+    limits: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    """Return the largest power within the slip of `hz` (rows, ...) over the mean such of noise.
+    """Return the largest power within the `limits` around `hz` (rows, ...) over the mean of noise.
 
     The largest of m exponential variables (powers of noise) has the m-th harmonic number as its
     mean (Renyi, 1953); the squared mean of Rayleigh amplitudes is pi / 4 of the mean power.
     """
-    slip = np.maximum(hz * SLIP, plan.bin_hz)
-    limits = _bin_limits(hz - slip, hz + slip, plan)
     largest = np.square(_reduce_at(np.maximum, amplitude, limits))
     around = _floor_limits(np.stack([hz, hz], axis=-1), plan.bin_hz, plan.bins)
     floor = _reduce_at(np.add, amplitude, around) / (around[..., 1] - around[..., 0])

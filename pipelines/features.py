@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipelines.envelope import EnvelopePlan
+    from pipelines.envelope import EnvelopePlan, FaultLines
     from pipelines.fault_orders import BearingGeometry
 
 REVISION: Final = 1
@@ -90,7 +90,8 @@ class Observation:
     Shapes: `log_bands` (axes, frames, width) float32: log10 of power in unit**2, NaN where a band
     lies above the Nyquist frequency, then the envelope's prominences, NaN where the window is too
     short; `fault_lines` (axes, 4) float32 or None, log10 prominence of the envelope spectrum at
-    BPFO, BPFI, 2 x BSF and FTF, NaN where a line cannot be resolved; the descriptors (axes,)
+    BPFO, BPFI, 2 x BSF and FTF, NaN where a line cannot be resolved, and `fault_lines_hz` where it
+    was seen, of the same shape; the descriptors (axes,)
     float32 each. All are NaN where samples are not finite.
     """
 
@@ -109,6 +110,7 @@ class Observation:
     """mm/s, NaN where unit, band or length do not allow it."""
     quality: Quality
     fault_lines: NDArray[np.float32] | None = None
+    fault_lines_hz: NDArray[np.float32] | None = None
     rpm: float | None = None
     """Measured speed; 0 or more, whichever way the shaft turns."""
     load: float | None = None
@@ -233,7 +235,8 @@ def _observe(
             kurtosis=found.descriptors.kurtosis[row],
             velocity_rms=found.velocity[row],
             quality=fitness,
-            fault_lines=None if expected is None else found.lines[row],
+            fault_lines=None if expected is None else found.lines.prominence[row],
+            fault_lines_hz=None if expected is None else found.lines.seen_hz[row],
             rpm=_speed(window),
             load=window.load,
             temperature=window.temperature,
@@ -251,7 +254,7 @@ class _Measured(NamedTuple):
     bands: NDArray[np.float32]
     descriptors: Descriptors
     velocity: NDArray[np.float32]
-    lines: NDArray[np.float32]
+    lines: FaultLines
     fitness: list[Quality]
 
 
@@ -270,7 +273,7 @@ def _measure(
     bands = _all_bands(signal, amplitude, levels, settings, rate_hz)
     lines = _fault_lines(amplitude, plan, lines_hz, axes)
     broken = np.flatnonzero(levels.broken)
-    for part in (*levels.descriptors, velocity, bands, lines):
+    for part in (*levels.descriptors, velocity, bands, *lines):
         part[broken] = np.nan
     return _Measured(bands, levels.descriptors, velocity, lines, levels.fitness)
 
@@ -367,10 +370,11 @@ def _fault_lines(
     plan: EnvelopePlan,
     lines_hz: Sequence[tuple[float, ...] | None],
     axes: int,
-) -> NDArray[np.float32]:
-    """Return the fault lines' prominence (rows, 4), NaN where no line is expected."""
+) -> FaultLines:
+    """Return what is read of the fault lines, NaN where no line is expected."""
     nowhere = (np.nan,) * len(envelope.FAULT_LINES)
     if not any(lines_hz):
-        return np.full((len(lines_hz) * axes, len(nowhere)), np.nan, dtype=np.float32)
+        unknown = np.full((len(lines_hz) * axes, len(nowhere)), np.nan, dtype=np.float32)
+        return envelope.FaultLines(unknown, unknown)
     expected = np.repeat([lines or nowhere for lines in lines_hz], axes, axis=0)
-    return envelope.fault_prominence(amplitude[: len(expected)], plan, expected)
+    return envelope.read_fault_lines(amplitude[: len(expected)], plan, expected)

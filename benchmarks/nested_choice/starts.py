@@ -102,7 +102,7 @@ def _start(life: Life, bearing: str, axes: str, first: int) -> Start:
         earliest=(label.earliest or 0) - first,
         latest=(label.latest or 0) - first,
         last_live=label.last_live - first,
-        disputed=tuple((a - first, b - first) for a, b in label.disputed),
+        disputed=tuple((max(a - first, 0), b - first) for a, b in label.disputed if b >= first),
     )
     part = replace(life.part(first), label=later, start=0)
     key = SensorKey(f"{bearing}-{axes}-{first}", life.key.sensor)

@@ -398,7 +398,7 @@ def _line_chance(
     """Return the prominence that noise alone gives the fault lines, (*shape, 4).
 
     The largest of m exponential variables is -ln(1 - u^(1/m)), over its mean, the m-th harmonic
-    number; see `envelope.fault_prominence`.
+    number; see `envelope.FaultLines`.
     """
     uniform = rng.random((*shape, *bins.shape))
     largest = -np.log1p(-(uniform ** (1.0 / bins)))

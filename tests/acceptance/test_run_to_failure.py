@@ -41,6 +41,7 @@ bearing = "NSK 6804RS"
 IMS, FAILING = "ims-test2", "bearing1"
 EARLIEST, LATEST = 532, 607
 """Snapshots of IMS test 2: the outer race's line is clear from the first on."""
+BPFO_HZ = 236.4
 FEMTO = ("Bearing1_1", "Bearing1_2", "Bearing2_1", "Bearing2_2", "Bearing3_1", "Bearing3_2")
 TIME_LIMIT_S = 600.0
 
@@ -131,3 +132,9 @@ def test_the_failing_bearing_of_the_shaft_is_flagged_first_and_in_time(
     )
     assert [sensor for when, sensor in flagged if when == flagged[0][0]] == [FAILING]
     assert EARLIEST <= flagged[0][0] <= LATEST
+
+
+def test_the_alert_names_the_outer_race_and_where_its_line_lies(outcome: Outcome) -> None:
+    first = next(one for one in outcome.events if (one.asset, one.sensor) == (IMS, FAILING))
+    assert first.fault == "BPFO"
+    assert first.fault_hz == pytest.approx(BPFO_HZ, rel=0.02)

@@ -77,6 +77,18 @@ def test_the_closest_fault(lines: list[float] | None, fault: str | None) -> None
     assert (found and found.order) == fault
 
 
+def test_a_line_is_told_with_the_place_where_it_was_seen() -> None:
+    summary = BaselineSummary()
+    for k in range(30):
+        summary = summary.add(observation(k, lines=[0.0, 0.1, 0.0, 0.1]))
+    seen = np.array([[235.96, 296.0, 280.0, 15.0]], np.float32)
+    window = replace(observation(31, lines=[2.0, 0.1, 0.0, 0.1]), fault_lines_hz=seen)
+    line = explain.closest_fault(window, summary.baseline(), POLICY)
+    event = explain.tell(incident(), window, detail({}), **NOTHING | {"fault": line})
+    assert event.fault_hz == pytest.approx(235.96)
+    assert "the outer race (BPFO) line has risen at 236.0 Hz" in event.text
+
+
 def test_lines_that_short_windows_cannot_tell_apart_are_named_together() -> None:
     summary = BaselineSummary()
     for k in range(30):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.envelope import demodulation_band_hz, envelope_edges_hz
+from pipelines.envelope import STANDS_OUT, demodulation_band_hz, envelope_edges_hz
 from pipelines.fault_orders import BearingGeometry
 from pipelines.window import SensorKey
 from tests.unit.pipelines.signals import (
@@ -30,6 +30,12 @@ def known(_: SensorKey) -> Known:
 def prominence(signal: np.ndarray, rate_hz: float = 20_480.0) -> np.ndarray:
     bands = observe(build_window(signal, rate_hz=rate_hz)).log_bands
     return np.asarray(bands[0, 0, SETTINGS.bands :])
+
+
+def seen_hz(signal: np.ndarray) -> np.ndarray:
+    seen = observe(build_window(signal), lookup=known).fault_lines_hz
+    assert seen is not None
+    return np.asarray(seen[0])
 
 
 def fault_lines(signal: np.ndarray, rate_hz: float = 20_480.0) -> np.ndarray:
@@ -94,9 +100,22 @@ def test_slow_sensors_have_features_too(rate_hz: float) -> None:
 def test_a_fault_shows_at_its_own_line_within_the_slip(
     line: int, frequency_hz: float, slip: float
 ) -> None:
-    found = fault_lines(noise(6) + impacts(frequency_hz * slip, 2.0))
+    signal = noise(6) + impacts(frequency_hz * slip, 2.0)
+    found = fault_lines(signal)
     assert int(np.argmax(found)) == line
     assert found[line] > 1.0
+    assert seen_hz(signal)[line] == pytest.approx(frequency_hz * slip, abs=0.6)
+
+
+def test_a_line_is_seen_where_its_harmonic_says_when_that_stands_out_most() -> None:
+    # The harmonic alone: impacts at twice the rate.
+    seen = seen_hz(noise(6) + impacts(2 * BPFO_HZ * 1.01, 2.0))
+    assert seen[0] == pytest.approx(BPFO_HZ * 1.01, abs=0.3)
+
+
+def test_where_nothing_stands_out_no_line_is_seen() -> None:
+    signal = noise(7)
+    assert np.array_equal(np.isnan(seen_hz(signal)), fault_lines(signal) < STANDS_OUT)
 
 
 def test_lines_of_noise_are_about_zero_at_any_resolution() -> None:
