@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from daemon.batch import Judged
     from daemon.intake import Sorted
     from daemon.sources import Record
+    from models.alerts import AlertEvent
     from models.judgement import Judgement
     from pipelines.recordings import Recording
     from pipelines.window import SensorKey
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 HEADINGS = (
     "asset", "sensor", "axes", "windows", "first warning", "first alarm", "at the end",
 )  # fmt: skip
+ALERTS_SHOWN = 20
+"""Alerts that are told with their texts; the rest are counted."""
 
 
 @click.command("score")
@@ -201,6 +204,7 @@ class Summary:
         """`files` says where each sensor's windows come from, as far as that is known."""
         self._files = files
         self._sensors: dict[SensorKey, _Sensor] = {}
+        self._alerts: list[AlertEvent] = []
         self._repeated: set[tuple[SensorKey, int]] = set()
         self._left_out: dict[str, _LeftOut] = {}
 
@@ -223,6 +227,7 @@ class Summary:
                 self._repeated.add((key, start_ns))
             else:
                 self._sensors.setdefault(key, _Sensor()).add(judgement)
+            self._alerts += [one for one in judgement.events if one.transition == "raised"]
 
     def leave_out(self, sorted_: Sorted) -> None:
         """Take in which windows could not be judged."""
@@ -255,11 +260,20 @@ class Summary:
         for key, sensor in sorted(self._sensors.items()):
             table.add_row(*key, *sensor.row())
         Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
-        for line in (*self._unjudged(), *self._suspected()):
+        for line in (*self._raised(), *self._unjudged(), *self._suspected()):
             click.echo(line)
         if self._repeated:
             told = _counted(len(self._repeated), "window")
             click.echo(f"{told} not after the sensor's last: late or there already, index -1")
+
+    def _raised(self) -> Iterator[str]:
+        """Yield what subscribers would have been told when each alert was raised."""
+        for one in self._alerts[:ALERTS_SHOWN]:
+            time = datetime.fromtimestamp(one.time_ns // 10**9, UTC)
+            link = "" if one.link == "primary" else f" It {one.link}."
+            yield f"{time:%Y-%m-%d %H:%M:%S} {one.id} {one.text}{link}"
+        if (more := len(self._alerts) - ALERTS_SHOWN) > 0:
+            yield f"{_counted(more, 'further alert')} raised"
 
     def _suspected(self) -> Iterator[str]:
         for key, sensor in sorted(self._sensors.items()):

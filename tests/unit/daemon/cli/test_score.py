@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
-from daemon.cli.score import Summary, rows_in
+from daemon.cli.score import ALERTS_SHOWN, Summary, rows_in
 from daemon.errors import ExitStatus
+from models.alerts import Transition
 from models.judgement import Status
+from tests.contract.builders import event as raised
 from tests.unit.daemon.cli.calling import bearingwatch, noise, rows
 from tests.unit.daemon.loop_bench import judgement, observation, window
 
@@ -83,6 +86,22 @@ def test_a_summary_names_what_was_commissioned_with_suspicion(
     told = capsys.readouterr().out
     assert "pump/de: commissioned with suspicion: " in told
     assert "fan/de: " not in told
+
+
+def test_a_summary_tells_the_alerts_in_their_own_words(capsys: pytest.CaptureFixture[str]) -> None:
+    one, event = judgement(observation(window(3)), 3), raised(text="pump/de departs.")
+    follows = msgspec.structs.replace(event, id="later", link="follows first")
+    escalated = msgspec.structs.replace(event, transition=Transition.ESCALATED)
+    summary = Summary()
+    summary.add([replace(one, events=(event,)), replace(one, events=(follows, escalated))])
+    summary.add([replace(one, events=(event,)) for _ in range(ALERTS_SHOWN)])
+    summary.print()
+    told = capsys.readouterr().out.splitlines()
+    lines = [line for line in told if event.text in line]
+    assert len(lines) == ALERTS_SHOWN
+    assert lines[0].endswith(f"{event.id} {event.text}")
+    assert lines[1].endswith(f"later {event.text} It follows first.")
+    assert "2 further alerts were raised" in told
 
 
 def test_score_says_which_windows_it_left_out_and_why(bundle: Path, tmp_path: Path) -> None:
