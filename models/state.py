@@ -110,6 +110,9 @@ RELEARNT: Final = 256
 ASIDE: Final = 512
 """The old baseline was laid aside for another signal, and holds again should its own return."""
 
+STARTING: Final = 1024
+"""The last window was held: behind a stop the machine was not back at its level."""
+
 
 def _hot_of_2(record: bytes) -> bytes:
     """Lift a hot record of schema 1, which ended before the chart of the high bands."""
