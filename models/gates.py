@@ -3,7 +3,8 @@
 A gate must never swallow a sudden failure, so a window is withheld only for what is wrong with
 the *sensor* (clipping is not, where the machine has become so loud), for a machine that stands
 (energy well below its baseline on every axis, or a tachometer that says so), or for a *speed* that
-changes. A rise in level is no machine state.
+changes: measured, or known by a machine that was just standing and is not back at its level. A rise
+in level is no machine state.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from models.state import COMMISSIONED
+from models.state import COMMISSIONED, STARTING, STOPPED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 TURNING_RPM: Final = 1.0
 """Below one turn a minute a tachometer reads a standing shaft."""
+
+SHORTEST_S: Final = 1e-3
+"""No cadence is shorter; none is 0."""
 
 SPEED_MEMORY: Final = 0.05
 """Weight of a window's speed in the sensor's usual speed."""
@@ -55,19 +59,39 @@ def standing(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePo
 def hold(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:
     """Return which `live` windows are held back since the speed changes; counts them in place.
 
-    What is held for `hold_windows` in a row, or is over `hold_level` times the baseline, is
-    released, and the new speed is then the usual one.
+    What is held for `hold_windows` in a row, in a run-up for `started_s`, or is over `hold_level`
+    times the baseline, is released, and a measured speed is then the usual one. `rows` say of the
+    window before whether the machine stood: a run-up is looked for behind a stop alone.
     """
     usual = rows["rpm"]
-    off = np.abs(rpm - usual) > policy.speed_change * usual
-    moved = live & (usual > 0) & off
+    away, known = np.abs(rpm - usual), usual > 0
+    moved = live & known & (away > policy.speed_change * usual)
+    at_speed = known & (away <= policy.speed_change * usual)
+    starting = live & ~at_speed & _running_up(rows, level, policy)
+    waits = moved | starting
     loud = level >= np.log10(policy.hold_level)
-    held: Bools = moved & ~loud & (rows["held"] < policy.hold_windows)
-    released = moved & (rows["held"] >= policy.hold_windows)
-    counted = np.where(held, rows["held"] + 1, np.where(moved & ~released, rows["held"], 0))
+    windows = np.maximum(policy.started_s / np.maximum(rows["cadence_s"], SHORTEST_S), 1.0)
+    spent = waits & (rows["held"] >= np.where(starting, windows, policy.hold_windows))
+    held: Bools = waits & ~loud & ~spent
+    counted = np.where(held, rows["held"] + 1, np.where(waits & ~spent, rows["held"], 0))
     rows["held"] = np.where(live, counted, rows["held"])
+    released = moved & spent
     _follow_speed(rows, rpm, fresh=live & ((usual == 0) | released), steady=live & ~moved)
+    flags = np.where(live, rows["flags"] & ~np.uint32(STARTING), rows["flags"])
+    rows["flags"] = np.where(starting & held, flags | np.uint32(STARTING), flags)
     return held
+
+
+def _running_up(rows: Rows, level: Floats, policy: GatePolicy) -> Bools:
+    """Say which machines stood and have not been at their level since: the run-up is not over.
+
+    Their level is the baseline's, or that of late where this is lower: what has worn in since it
+    was commissioned must not be held back at each start.
+    """
+    behind_stop = (rows["flags"] & (STOPPED | STARTING)) != 0
+    of_late = np.where(rows["level_count"] > 0, np.minimum(rows["level_mean"], 0.0), 0.0)
+    below: Bools = behind_stop & (level < of_late + np.log10(policy.started_ratio))
+    return below
 
 
 def drives_to_the_rail(clipped: Floats, level: Floats, policy: GatePolicy) -> Bools:

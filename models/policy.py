@@ -189,6 +189,12 @@ class GatePolicy:
     hold_windows: int = 10
     hold_level: float = 2.0
     """RMS ratio from which a held window is judged all the same."""
+    started_ratio: float = 0.75
+    """Behind a stop windows are held until RMS is above this part of the machine's level. Nearer to
+    1 those that restart at 0.85 of it, as healthy ones do, are held for all of `started_s`."""
+    started_s: float = 180.0
+    """No run-up takes longer; at least one window is held. By windows, ten seconds of a start would
+    be held where they come every second, and ten hours where they come hourly."""
     standing_windows: int = 200
     """So many windows in a row a tachometer that reads no turn is believed by itself."""
     clipped_most: float = 0.1

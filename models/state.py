@@ -114,6 +114,9 @@ COMPARED: Final = 2048
 STANDS_OUT: Final = 4096
 """It stood out of them."""
 
+STARTING: Final = 1024
+"""The last window was held: behind a stop the machine was not back at its level."""
+
 
 def _hot_of_2(record: bytes) -> bytes:
     """Lift a hot record of schema 1, which ended before the chart of the high bands."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+
+_COASTING: Final = 0.55
+_RUNNING_UP: Final = 0.7
+"""Speed of a ramp's only window; of more, each is taken so far into its share of the ramp."""
 
 
 class Effect(NamedTuple):
@@ -50,14 +55,15 @@ class WearIn:
 class Stop:
     """The machine stands for `length` windows from `at`, and restarts at `level` of before.
 
-    With `ramps` the windows just before and after are taken while it coasts down and runs up;
-    without, it trips between two windows.
+    `coast_down` windows before and `run_up` windows after are taken while its speed changes, evenly
+    as a drive's ramp changes it; with 0 of either it trips, or is there at once.
     """
 
     at: int
     length: int
     level: float = 1.15
-    ramps: bool = True
+    coast_down: int = 1
+    run_up: int = 1
 
     def effect(self, index: int) -> Effect:
         """Return the level since the restart."""
@@ -65,11 +71,12 @@ class Stop:
 
     def speed(self, index: int) -> float:
         """Return the share of running speed: 0 standing, between while speed changes, else 1."""
-        if self.at <= index < self.at + self.length:
-            return 0.0
-        if self.ramps and index == self.at - 1:
-            return 0.55
-        return 0.7 if self.ramps and index == self.at + self.length else 1.0
+        before, behind = self.at - 1 - index, index - self.at - self.length
+        if 0 <= before < self.coast_down:
+            return (before + _COASTING) / self.coast_down
+        if 0 <= behind < self.run_up:
+            return (behind + _RUNNING_UP) / self.run_up
+        return 0.0 if max(before, behind) < 0 else 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,8 @@ def speed_share(events: Iterable[Event], count: int) -> NDArray[np.float64]:
     """Return the share of running speed in each window, 0 while standing, shape (count,)."""
     pace = np.ones(count)
     for stop in (event for event in events if isinstance(event, Stop)):
-        near = range(max(stop.at - 1, 0), min(stop.at + stop.length + 1, count))
+        end = stop.at + stop.length + stop.run_up
+        near = range(max(stop.at - stop.coast_down, 0), min(end, count))
         for index in near:
             pace[index] = min(pace[index], stop.speed(index))
     return pace

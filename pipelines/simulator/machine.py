@@ -188,4 +188,5 @@ class Machine:
         if not failures or self._fleet.after_failure is AfterFailure.RUN_ON:
             return ()
         first = min(failures)
-        return (Stop(first, max(self._fleet.windows - first, 1), level=1.0, ramps=False),)
+        length = max(self._fleet.windows - first, 1)
+        return (Stop(first, length, level=1.0, coast_down=0, run_up=0),)

@@ -7,9 +7,9 @@ import pytest
 
 from models import gates
 from models.policy import GatePolicy
-from models.state import COMMISSIONED, HOT
+from models.state import COMMISSIONED, HOT, STARTING, STOPPED
 
-POLICY = GatePolicy(hold_windows=3)
+POLICY = GatePolicy(hold_windows=3, started_s=30.0)
 LIVE = np.ones(1, np.bool_)
 
 
@@ -108,8 +108,71 @@ def test_a_slow_change_is_followed() -> None:
     assert not any(held([1500.0 + 2 * k for k in range(100)]))
 
 
-def test_windows_that_are_not_live_count_nothing() -> None:
+def behind_a_stop(
+    ratios: list[float], speeds: list[float] | None = None, **fields: float
+) -> list[bool]:
+    """Return what is held at these parts of the baseline's RMS, the first just behind a stop."""
     rows = np.zeros(1, HOT)
+    rows["flags"], rows["cadence_s"] = STOPPED, 10.0
+    for name, value in fields.items():
+        rows[name] = value
+    found = []
+    for ratio, rpm in zip(ratios, speeds or [np.nan] * len(ratios), strict=True):
+        level = np.log10(np.array([ratio]))
+        found.append(bool(gates.hold(rows, LIVE, level, np.array([rpm]), POLICY)[0]))
+        rows["flags"] &= ~np.uint32(STOPPED)
+    return found
+
+
+def test_a_run_up_is_held_until_the_machine_is_back_at_its_level_and_no_longer() -> None:
+    assert behind_a_stop([0.4, 0.6, 0.8, 0.5, 0.5]) == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize(("cadence_s", "windows"), [(5.0, 6), (10.0, 3), (20.0, 2), (3600.0, 1)])
+def test_a_machine_that_does_not_come_back_to_its_level_is_held_for_so_long(
+    cadence_s: float, windows: int
+) -> None:
+    expected = [True] * windows + [False] * 3
+    assert behind_a_stop([0.5] * len(expected), cadence_s=cadence_s) == expected
+
+
+def test_quiet_windows_that_no_stop_precedes_are_not_held() -> None:
+    assert behind_a_stop([0.4] * 4, flags=COMMISSIONED) == [False] * 4
+
+
+@pytest.mark.parametrize("ratio", [0.76, 1.0, 1.5, 8.0])
+def test_what_is_back_at_its_level_or_louder_is_not_held(ratio: float) -> None:
+    assert behind_a_stop([ratio, 0.5]) == [False, False]
+
+
+def test_what_has_worn_in_is_back_at_the_level_that_it_had_of_late() -> None:
+    worn_in = float(np.log10(0.6))
+    assert behind_a_stop([0.4, 0.5], level_count=60, level_mean=worn_in) == [True, False]
+    assert behind_a_stop([0.5], level_count=0, level_mean=worn_in) == [True]
+
+
+def test_what_was_louder_of_late_is_back_at_its_baselines_level() -> None:
+    assert behind_a_stop([0.8], level_count=60, level_mean=0.3) == [False]
+
+
+def test_level_and_speed_hold_one_run_up_together() -> None:
+    assert behind_a_stop([0.5, 0.5, 0.9, 0.9], [500.0] * 4, rpm=1500.0) == [True] * 3 + [False]
+
+
+def test_a_machine_at_its_usual_speed_does_not_run_up() -> None:
+    assert behind_a_stop([0.5, 0.5], [1500.0] * 2, rpm=1500.0) == [False] * 2
+
+
+def test_a_window_at_another_speed_says_nothing_of_those_behind_that_have_none() -> None:
+    speeds = [1200.0, np.nan]
+    assert behind_a_stop([0.5, 0.5], speeds, rpm=1500.0, flags=0) == [True, False]
+    assert behind_a_stop([0.9, 0.5], speeds, rpm=1500.0) == [True, False]
+
+
+@pytest.mark.parametrize("flags", [0, STOPPED, STARTING])
+def test_windows_that_are_not_live_count_nothing(flags: int) -> None:
+    rows = np.zeros(1, HOT)
+    rows["flags"] = flags
     before = rows.tobytes()
-    gates.hold(rows, ~LIVE, np.zeros(1), np.array([1500.0]), POLICY)
+    gates.hold(rows, ~LIVE, np.full(1, -0.3), np.array([1500.0]), POLICY)
     assert rows.tobytes() == before

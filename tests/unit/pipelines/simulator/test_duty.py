@@ -34,9 +34,18 @@ def test_a_standing_machine_has_no_speed_no_load_and_cools() -> None:
 
 
 def test_a_machine_coasts_down_and_runs_up_unless_it_trips() -> None:
-    ramped, tripped = (_run(Stop(300, 50, ramps=ramps)).shaft_hz / 29.5 for ramps in (True, False))
+    stops = Stop(300, 50), Stop(300, 50, coast_down=0, run_up=0)
+    ramped, tripped = (_run(stop).shaft_hz / 29.5 for stop in stops)
     assert ramped[[299, 350]] == pytest.approx([0.55, 0.7], abs=0.02)
     assert tripped[[299, 350]] == pytest.approx([1.0, 1.0], abs=0.03)
+
+
+def test_speed_changes_evenly_over_as_many_windows_as_are_asked_for() -> None:
+    speed = _run(Stop(300, 50, coast_down=10, run_up=20), duty=Duty(droop=0.0)).shaft_hz / 29.5
+    assert np.all(speed[[289, 370]] == 1.0)
+    assert speed[[290, 299, 350, 369]] == pytest.approx([0.955, 0.055, 0.035, 0.985])
+    assert np.diff(speed[350:370]) == pytest.approx(0.05)
+    assert np.all(speed[300:350] == 0.0)
 
 
 def test_a_longer_run_begins_the_same() -> None:
