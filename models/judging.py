@@ -219,6 +219,8 @@ class Judge:
         level = np.where(commissioned, batch.scores.level[current.positions], np.nan)
         loud_clipped = gates.drives_to_the_rail(current.clipped, level, self._settings.gates)
         judged = loud_clipped | (current.partial & commissioned & scored)
+        # Nothing is learnt of what is left of a sensor, but a declared limit holds for it.
+        judged |= self._over_declared(current, current.partial & active & ~commissioned)
         faulty = active & current.faulty & ~judged
         live = active & ~faulty & ~current.odd
         heard = np.where(commissioned, level, self._levels_before(current, live & ~commissioned))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.alerts import Zone
 from models.detector import Status, Verdict
+from models.policy import Limits
 from pipelines.features import Observation
 from pipelines.quality import Quality, SensorFault
 from tests.unit.models.fleet import (
@@ -179,6 +180,19 @@ def test_signals_that_come_and_go_give_the_same_bytes_in_any_batches(seed: int) 
 def test_no_baseline_is_learnt_while_an_axis_is_lost() -> None:
     _, judged = judge_all(detector(QUICK), [two_axes(k, 0.0, STUCK_Y) for k in range(60)])
     assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
+
+
+def test_declared_limits_hold_for_what_is_left_before_there_is_a_baseline() -> None:
+    judging = detector(QUICK, limits=lambda _: Limits("g", rms_warning=2.0))
+    quiet = [two_axes(k, 0.0, STUCK_Y) for k in range(10)]
+    states, judged = judge_all(
+        judging, [*quiet, *(two_axes(10 + k, 1.8, STUCK_Y) for k in range(4))]
+    )
+    (event,) = (event for one in judged for event in one.events)
+    assert (event.axis, event.zone) == ("x", Zone.WARNING)
+    assert states[KEY].cold.summary is None
+    _, judged = judge_all(judging, [two_axes(14 + k, 0.0, STUCK_Y) for k in range(40)], (), states)
+    assert judged[-1].zone is Zone.WARNING
 
 
 OTHER_SIGNALS = [
