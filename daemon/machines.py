@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pipelines.fault_orders import BearingGeometry
     from pipelines.window import SensorKey
 
+SENSORS_REMEMBERED: Final = 2**18
+"""More than any process has: with more the groups of all would be looked up again each time."""
+
 SENSORS_SHOWN: Final = 20
 """Sensors that one remark names; the rest are counted."""
 
@@ -34,9 +37,9 @@ class Machines:
 
     def __init__(self, assets: Assets) -> None:
         self.assets = assets
-        self.machine = lru_cache(maxsize=65_536)(self._machine)
-        self.limits = lru_cache(maxsize=65_536)(self._limits)
-        self.group_of = lru_cache(maxsize=65_536)(self._group_of)
+        self.machine = lru_cache(maxsize=SENSORS_REMEMBERED)(self._machine)
+        self.limits = lru_cache(maxsize=SENSORS_REMEMBERED)(self._limits)
+        self.group_of = lru_cache(maxsize=SENSORS_REMEMBERED)(self._group_of)
 
     def cadence_s(self, key: SensorKey) -> float | None:
         """Return the time between a sensor's windows, where it was declared."""

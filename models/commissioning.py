@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from models.judgement import Note
-from models.state import ASIDE, COMMISSIONED, PROVISIONAL, REBASELINING, SUSPICIOUS, Cold
+from models.state import (
+    ASIDE,
+    COMMISSIONED,
+    COMPARED,
+    PROVISIONAL,
+    REBASELINING,
+    STANDS_OUT,
+    SUSPICIOUS,
+    Cold,
+)
 from pipelines.examples import Examples
 from pipelines.normalise import LINES, BaselineSummary
 
@@ -17,6 +26,10 @@ if TYPE_CHECKING:
     from models.policy import CommissioningPolicy
     from pipelines.features import Observation
     from pipelines.normalise import Baseline
+
+
+OF_A_BASELINE: Final = PROVISIONAL | REBASELINING | SUSPICIOUS | ASIDE | COMPARED | STANDS_OUT
+"""Flags that say something of the baseline in force, or of its absence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,7 @@ def advance(
     refined = bool(row["flags"][0] & PROVISIONAL)
     cold = conclude(cold)
     doubtful = suspicion(cold.baseline, policy, envelope_bands) or bool(row["zone"][0])
-    flags = row["flags"] & ~np.uint32(PROVISIONAL | REBASELINING | SUSPICIOUS | ASIDE)
+    flags = row["flags"] & ~np.uint32(OF_A_BASELINE)
     flags |= COMMISSIONED | PROVISIONAL * reached.disturbed | SUSPICIOUS * doubtful
     row["flags"] = flags
     return cold, _notes(refined=refined, disturbed=reached.disturbed, doubtful=doubtful)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from models.state import COMMISSIONED, STARTING, STOPPED
+from models.state import COMMISSIONED, STARTED_LOW, STARTING, STOPPED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,41 +57,45 @@ def standing(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePo
 
 
 def hold(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:
-    """Return which `live` windows are held back since the speed changes; counts them in place.
+    """Return which `live` windows are held back since a measured speed changes; counts in place.
 
-    What is held for `hold_windows` in a row, in a run-up for `started_s`, or is over `hold_level`
-    times the baseline, is released, and a measured speed is then the usual one. `rows` say of the
-    window before whether the machine stood: a run-up is looked for behind a stop alone.
+    What is held for `hold_windows` in a row, or is over `hold_level` times the baseline, is
+    released, and the new speed is then the usual one.
     """
     usual = rows["rpm"]
-    away, known = np.abs(rpm - usual), usual > 0
-    moved = live & known & (away > policy.speed_change * usual)
-    at_speed = known & (away <= policy.speed_change * usual)
-    starting = live & ~at_speed & _running_up(rows, level, policy)
-    waits = moved | starting
+    off = np.abs(rpm - usual) > policy.speed_change * usual
+    moved = live & (usual > 0) & off
     loud = level >= np.log10(policy.hold_level)
-    windows = np.maximum(policy.started_s / np.maximum(rows["cadence_s"], SHORTEST_S), 1.0)
-    spent = waits & (rows["held"] >= np.where(starting, windows, policy.hold_windows))
-    held: Bools = waits & ~loud & ~spent
-    counted = np.where(held, rows["held"] + 1, np.where(waits & ~spent, rows["held"], 0))
-    rows["held"] = np.where(live, counted, rows["held"])
-    released = moved & spent
+    held: Bools = moved & ~loud & (rows["held"] < policy.hold_windows)
+    released = moved & (rows["held"] >= policy.hold_windows)
+    counted = np.where(held, rows["held"] + 1, np.where(moved & ~released, rows["held"], 0))
+    rows["held"] = np.where(live & ~np.isnan(rpm), counted, rows["held"])
     _follow_speed(rows, rpm, fresh=live & ((usual == 0) | released), steady=live & ~moved)
-    flags = np.where(live, rows["flags"] & ~np.uint32(STARTING), rows["flags"])
-    rows["flags"] = np.where(starting & held, flags | np.uint32(STARTING), flags)
     return held
 
 
-def _running_up(rows: Rows, level: Floats, policy: GatePolicy) -> Bools:
-    """Say which machines stood and have not been at their level since: the run-up is not over.
+def hold_start(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:
+    """Return which `live` windows without a measured speed are held as a run-up; counts in place.
 
-    Their level is the baseline's, or that of late where this is lower: what has worn in since it
-    was commissioned must not be held back at each start.
+    Behind a stop a machine runs up until it is back at its level: the baseline's, or that of late
+    where this is lower, since what has worn in must not be held at each start. `rows` say of the
+    window before whether it stood. A machine that was held for `started_s` in all without coming
+    back, in one start or in several, is charted from there on until it does.
     """
-    behind_stop = (rows["flags"] & (STOPPED | STARTING)) != 0
+    untold = live & np.isnan(rpm)
     of_late = np.where(rows["level_count"] > 0, np.minimum(rows["level_mean"], 0.0), 0.0)
-    below: Bools = behind_stop & (level < of_late + np.log10(policy.started_ratio))
-    return below
+    below = level < of_late + np.log10(policy.started_ratio)
+    flags = rows["flags"]
+    behind_stop = (flags & (STOPPED | STARTING)) != 0
+    waits = untold & below & behind_stop & ((flags & STARTED_LOW) == 0)
+    most = np.maximum(policy.started_s / np.maximum(rows["cadence_s"], SHORTEST_S), 1.0)
+    held: Bools = waits & (rows["held"] < most)
+    rows["held"] = np.where(untold, np.where(held, rows["held"] + 1, 0), rows["held"])
+    flags = np.where(live, flags & ~np.uint32(STARTING), flags)
+    flags = np.where(untold & ~below, flags & ~np.uint32(STARTED_LOW), flags)
+    flags = np.where(waits & ~held, flags | np.uint32(STARTED_LOW), flags)
+    rows["flags"] = np.where(held, flags | np.uint32(STARTING), flags)
+    return held
 
 
 def drives_to_the_rail(clipped: Floats, level: Floats, policy: GatePolicy) -> Bools:

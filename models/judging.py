@@ -227,8 +227,7 @@ class Judge:
         stopped = gates.standing(current.rows, live, heard, current.rpm, self._settings.gates)
         stopped &= ~self._over_declared(current, stopped)
         live &= ~stopped
-        held = gates.hold(current.rows, live, level, current.rpm, self._settings.gates)
-        held = (held & commissioned) | (current.odd & ~faulty)
+        held = (self._held(current, live, level) & commissioned) | (current.odd & ~faulty)
         self._note_conditions(current, faulty, stopped)
         return Sorted(
             faulty=faulty,
@@ -237,6 +236,13 @@ class Judge:
             charted=live & ~held & commissioned & scored,
             learning=live & ~commissioned,
         )
+
+    def _held(self, current: Round, live: Bools, level: Floats) -> Bools:
+        """Say which windows wait for the speed; what is over a declared limit does not."""
+        rows, rpm, policy = current.rows, current.rpm, self._settings.gates
+        held = gates.hold(rows, live, level, rpm, policy)
+        held |= gates.hold_start(rows, live, level, rpm, policy)
+        return held & ~self._over_declared(current, held)
 
     def _levels_before(self, current: Round, chosen: Bools) -> Floats:
         """Return the level of what is not commissioned yet, where a tachometer reads no turn."""

@@ -18,12 +18,14 @@ from models.scoring import Bands, highs_of, losses_of
 from models.state import (
     ASIDE,
     COMMISSIONED,
+    COMPARED,
     HOT,
     PROVISIONAL,
     QUIETER,
     REBASELINING,
     RELEARNING,
     RELEARNT,
+    STANDS_OUT,
     SUSPICIOUS,
     Cold,
     Successor,
@@ -44,7 +46,16 @@ if TYPE_CHECKING:
     Rows = np.ndarray[Any, Any]
 
 LEARNING_FLAGS: Final = (
-    COMMISSIONED | PROVISIONAL | SUSPICIOUS | REBASELINING | QUIETER | RELEARNING | RELEARNT | ASIDE
+    COMMISSIONED
+    | PROVISIONAL
+    | SUSPICIOUS
+    | REBASELINING
+    | QUIETER
+    | RELEARNING
+    | RELEARNT
+    | ASIDE
+    | COMPARED
+    | STANDS_OUT
 )
 
 
@@ -112,6 +123,7 @@ class Learner:
 
     def _reset(self, row: Rows) -> None:
         charts.reset(row, self._prior, self._settings.budget.correlation_prior)
+        row["level_count"] = 0
 
     def carry_over(self, row: Rows, cold: Cold) -> Cold:
         """Let this network judge a row from where its references belong; return its cold state."""

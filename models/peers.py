@@ -8,9 +8,9 @@ once, with those in force at that place of the log, hence the same for any split
 
 from __future__ import annotations
 
-from bisect import insort
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -21,7 +21,7 @@ from models.state import COMPARED, STANDS_OUT, SUSPICIOUS, with_row
 from pipelines.normalise import POWER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -36,7 +36,13 @@ if TYPE_CHECKING:
     GroupLookup = Callable[[SensorKey], str | None]
     PlaceLookup = Callable[[SensorKey], int | None]
     Floats = NDArray[np.float64]
-    Group = tuple[str, int | None]
+
+
+WAIT: Final = 0.1
+"""Part of the time that a baseline took, for which it waits for those of its peers."""
+
+PATIENCE: Final = 16
+"""A sensor asks for peers again after a so-manyth of the time that it waits for them, at most."""
 
 
 def no_group(_key: SensorKey) -> str | None:
@@ -64,8 +70,7 @@ class Standing:
         """Return how a sensor stood before the batch."""
         if state is None or state.cold.baseline is None:
             return cls()
-        row = state.row
-        flags = int(row["flags"])
+        flags = state.flags
         return cls(
             baseline=state.cold.baseline,
             features=state.features,
@@ -100,69 +105,104 @@ class Peers:
         """Go through a judged batch in the order of the log; suspect in place what stands out."""
         if self._group_of is no_group:
             return
-        known: dict[SensorKey, Standing] = {}
-        rosters: dict[Group, list[SensorKey]] = {}
+        known = _Known(batch, self._group_of, place_of)
         for position, observation in enumerate(batch.observations):
             key = observation.key
-            if (name := self._group_of(key)) is None:
+            if self._group_of(key) is None:
                 continue
-            group = name, place_of(key)
-            if key not in known:
-                known[key] = Standing.of(batch.before.get(key))
-                insort(rosters.get(group, []), key)
-            judgement, own = batch.judgements[position], known[key]
+            judgement, own = batch.judgements[position], known.at(key)
             own.go_on(judgement)
-            if judgement.index >= 0 and self._is_due(own):
-                self._fill(known, rosters, group, batch, place_of)
-                peers = (known[one] for one in rosters[group] if one != key)
-                judgement = self._compared(judgement, own, peers)
+            if self._is_due(own, judgement):
+                judgement = self._compared(judgement, own, known.peers(key))
             if own.stands_out:
                 batch.judgements[position] = replace(judgement, suspicious=True)
-        _keep(batch, known)
+        known.keep()
 
-    def _is_due(self, own: Standing) -> bool:
-        return own.baseline is not None and not own.compared and own.features == self._features
+    def _is_due(self, own: Standing, judgement: Judgement) -> bool:
+        """Say whether a window asks for the comparison of its sensor.
 
-    def _fill(
-        self,
-        known: dict[SensorKey, Standing],
-        rosters: dict[Group, list[SensorKey]],
-        group: Group,
-        batch: Batch,
-        place_of: PlaceLookup,
-    ) -> None:
-        """List the sensors of a group, the first time that it is asked for."""
-        if group in rosters:
-            return
-        name, place = group
-        every = dict.fromkeys((*batch.before, *known))
-        members = [key for key in every if self._group_of(key) == name and place_of(key) == place]
-        for key in members:
-            known.setdefault(key, Standing.of(batch.before.get(key)))
-        rosters[group] = sorted(members)
+        Those that start together are commissioned one after the other: the first waits for a part
+        of the time that it took. Who waits for peers asks ever more rarely, since it costs a look
+        at all sensors.
+        """
+        baseline = own.baseline
+        if baseline is None or own.compared or own.features != self._features:
+            return False
+        took_ns = max(baseline.last_ns - baseline.first_ns, 1)
+        age = (judgement.observation.start_ns - baseline.last_ns) / took_ns
+        windows = max(int(age * baseline.count), 0)
+        rarely = 1 << max((windows // PATIENCE).bit_length() - 1, 0)
+        return age >= WAIT and judgement.index >= 0 and judgement.index % rarely == 0
 
     def _compared(
         self, judgement: Judgement, own: Standing, peers: Iterable[Standing]
     ) -> Judgement:
         """Compare a baseline once there are peers enough; return the judgement that says so."""
         assert own.baseline is not None  # noqa: S101 (it is due)
-        fit = [
+        fit = (
             one.baseline.centre
             for one in peers
             if one.baseline is not None
             and one.features == self._features
             and not (one.suspicious or one.stands_out)
             and same_signal(one.baseline, own.baseline)
-        ]
-        if len(fit) < self._policy.fewest:
+        )
+        centres = list(islice(fit, self._policy.most))
+        if len(centres) < self._policy.fewest:
             return judgement
         own.compared = True
-        centres = np.stack([own.baseline.centre, *fit[: self._policy.most]]).astype(np.float64)
-        own.stands_out = stands_out(centres[0], centres[1:], self._bands, self._policy)
+        every = np.stack([own.baseline.centre, *centres]).astype(np.float64)
+        own.stands_out = stands_out(every[0], every[1:], self._bands, self._policy)
         if not own.stands_out:
             return judgement
         told = (Note.STANDS_OUT, Note.COMMISSIONED_WITH_SUSPICION)
         return replace(judgement, notes=(*judgement.notes, *told[: 1 + (not own.suspicious)]))
+
+
+class _Known:
+    """How the sensors of a batch and their peers stand at one place of the log."""
+
+    def __init__(self, batch: Batch, group_of: GroupLookup, place_of: PlaceLookup) -> None:
+        self._batch = batch
+        self._group_of = group_of
+        self._place_of = place_of
+        self._standings: dict[SensorKey, Standing] = {}
+        self._groups: dict[str, set[SensorKey]] = {}
+        self._rosters: dict[str, list[SensorKey]] = {}
+
+    def at(self, key: SensorKey) -> Standing:
+        """Return how a sensor stands here, to be gone on with."""
+        if key not in self._standings:
+            self._standings[key] = Standing.of(self._batch.before.get(key))
+        return self._standings[key]
+
+    def peers(self, key: SensorKey) -> Iterator[Standing]:
+        """Yield how the peers of a sensor stand, by their names."""
+        self._groups = self._groups or self._listed()
+        name, place = self._group_of(key) or "", self._place_of(key)
+        if name not in self._rosters:
+            self._rosters[name] = sorted(self._groups[name])
+        for other in self._rosters[name]:
+            if other != key and self._place_of(other) == place:
+                yield self.at(other)
+
+    def _listed(self) -> dict[str, set[SensorKey]]:
+        """Return the sensors of each group, those that are new in the batch as well."""
+        groups: dict[str, set[SensorKey]] = {}
+        group_of = self._group_of
+        for key in chain(self._batch.before, self._batch.positions):
+            if (name := group_of(key)) is not None:
+                groups.setdefault(name, set()).add(key)
+        return groups
+
+    def keep(self) -> None:
+        """Write into the new states of the batch how their sensors stand."""
+        states = self._batch.states
+        for key in states.keys() & self._standings.keys():
+            flags = states[key].flags
+            told = flags & ~(COMPARED | STANDS_OUT) | self._standings[key].flags
+            if told != flags:
+                states[key] = with_row(states[key], flags=told)
 
 
 def stands_out(own: Floats, peers: Floats, bands: int, policy: PeerPolicy) -> bool:
@@ -170,44 +210,30 @@ def stands_out(own: Floats, peers: Floats, bands: int, policy: PeerPolicy) -> bo
 
     `own` is (axes, columns), `peers` (n, axes, columns): log10 of power in `bands` spectral bands,
     and of the whole signal in the column `POWER`. Nothing is assumed of how peers differ: each is
-    held against the others, and what none of them comes near stands out.
+    held against the others, and what goes far beyond the median of what they show stands out. So
+    some of them may be damaged as well.
     """
-    everyone = np.concatenate([own[np.newaxis], peers])
-    shapes, levels = np.stack(
-        [
-            _excess(everyone[k], np.delete(everyone, [0, k], axis=0), bands, policy.neighbours)
-            for k in range(len(everyone))
-        ],
-        axis=1,
+    count = len(peers)
+    others = np.array([[k for k in range(count) if k != one] for one in range(count)])
+    among = peers - np.median(peers[others], axis=1)
+    above = np.concatenate([[own - np.median(peers, axis=0)], among])
+    shapes = np.stack(
+        [_highest_mean(axis[:, :bands], policy.neighbours) for axis in above.swapaxes(0, 1)], axis=1
     )
-    shape = np.fmax(policy.times * shapes[1:].max(axis=0), policy.least_shape)
-    level = np.fmax(policy.times * np.abs(levels[1:]).max(axis=0), policy.least_level)
+    levels = above[..., POWER]
+    shape = np.fmax(policy.times * np.median(shapes[1:], axis=0), policy.least_shape)
+    level = np.fmax(policy.times * np.median(np.abs(levels[1:]), axis=0), policy.least_level)
     return bool(((shapes[0] > shape) | (levels[0] > level)).any())
 
 
-def _excess(own: Floats, others: Floats, bands: int, neighbours: int) -> Floats:
-    """Return by how much `own` is over the median of `others`, (2, axes) in decades of power.
+def _highest_mean(above: Floats, neighbours: int) -> Floats:
+    """Return the highest mean of neighbouring bands, less what all share: (n,) of (n, bands).
 
-    First the bands, less what all of them share, since mounts differ by a gain: the highest mean of
-    so many neighbours, NaN where fewer are known. Then the level.
+    Mounts differ by a gain. Counted are bands that are known of all; NaN where these are too few.
     """
-    above = own - np.median(others, axis=0)
-    shapes = [_highest_mean(row[np.isfinite(row)], neighbours) for row in above[:, :bands]]
-    return np.stack([np.array(shapes), above[:, POWER]])
-
-
-def _highest_mean(above: Floats, neighbours: int) -> float:
-    if len(above) < neighbours:
-        return float("nan")
-    means = sliding_window_view(above - np.median(above), neighbours).mean(axis=1)
-    return float(means.max())
-
-
-def _keep(batch: Batch, known: dict[SensorKey, Standing]) -> None:
-    """Write into the new states how the sensors stand."""
-    for key in batch.states.keys() & known.keys():
-        state = batch.states[key]
-        flags = int(state.row["flags"])
-        told = flags & ~(COMPARED | STANDS_OUT) | known[key].flags
-        if told != flags:
-            batch.states[key] = with_row(state, flags=told)
+    known = above[:, np.isfinite(above).all(axis=0)]
+    if known.shape[1] < neighbours:
+        return np.full(len(above), np.nan)
+    shape = known - np.median(known, axis=1, keepdims=True)
+    highest: Floats = sliding_window_view(shape, neighbours, axis=1).mean(axis=2).max(axis=1)
+    return highest

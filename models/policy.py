@@ -49,20 +49,21 @@ class PeerPolicy:
 
     Held against the others of their rig, axis by axis, the first 100 windows of the six FEMTO
     bearings have four neighbouring bands up to 0.15-0.36 decades over the median, those of the four
-    of IMS 0.21-0.32; the level is up to 0.33 and 0.34 over it. Lost lubrication adds 0.4 and more.
+    of IMS 0.21-0.32. Lost lubrication adds 0.4 and more.
     """
 
     fewest: int = 3
     """With fewer peers than that a baseline waits."""
-    most: int = 32
+    most: int = 16
     """So many are enough; the first ones by name."""
     neighbours: int = 4
     """Bands, a good octave: a single one is a tone or a resonance that lies a little elsewhere."""
     least_shape: float = 0.3
     least_level: float = 0.8
     """Decades of power: RMS 2.5 times that of the peers."""
-    times: float = 2.0
-    """By so many times as much as any peer stands out of the others."""
+    times: float = 3.0
+    """By so many times as much as half of the peers stand out of the others. With 2 one in six
+    FEMTO bearings would among three others, with 2.5 and 3 none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,13 +109,14 @@ RELEARNT: Final = 256
 """The baseline in force was learnt so; the old one is that of the commissioning or a command."""
 ASIDE: Final = 512
 """The old baseline was laid aside for another signal, and holds again should its own return."""
+STARTING: Final = 1024
+"""The last window was held: behind a stop the machine was not back at its level."""
 COMPARED: Final = 2048
 """The baseline in force was compared with those of the sensor's peers; see `models.peers`."""
 STANDS_OUT: Final = 4096
 """It stood out of them."""
-
-STARTING: Final = 1024
-"""The last window was held: behind a stop the machine was not back at its level."""
+STARTED_LOW: Final = 8192
+"""It was held for long enough and is charted, though it is not back at its level yet."""
 
 
 def _hot_of_2(record: bytes) -> bytes:
@@ -238,9 +239,14 @@ class SensorState:
         return np.frombuffer(self.hot, HOT)[0]
 
     @property
+    def flags(self) -> int:
+        """The bits of the hot record's flags; cut out, since groups ask it of many sensors."""
+        return int.from_bytes(self.hot[_FLAGS_AT : _FLAGS_AT + 4], "little")
+
+    @property
     def commissioned(self) -> bool:
         """Whether a baseline is in force."""
-        return bool(self.row["flags"] & COMMISSIONED)
+        return bool(self.flags & COMMISSIONED)
 
     @property
     def next_offset(self) -> int:
@@ -250,7 +256,7 @@ class SensorState:
     @property
     def features(self) -> str:
         """Hash of the features that the sensor is judged by."""
-        return str(self.row["features"].decode())
+        return self.hot[_FEATURES_AT : _FEATURES_AT + 16].rstrip(b"\0").decode()
 
     @property
     def bundle(self) -> str:
@@ -322,6 +328,8 @@ def moved_up_to(state: SensorState, next_offset: int) -> SensorState:
 
 
 _OFFSET_AT: Final = int(HOT.fields["next_offset"][1])  # type: ignore[index]
+_FLAGS_AT: Final = int(HOT.fields["flags"][1])  # type: ignore[index]
+_FEATURES_AT: Final = int(HOT.fields["features"][1])  # type: ignore[index]
 
 
 def _lifted(record: bytes, which: str, migrations: Mapping[int, Migration]) -> bytes:

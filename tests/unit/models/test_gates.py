@@ -10,6 +10,7 @@ from models.policy import GatePolicy
 from models.state import COMMISSIONED, HOT, STARTING, STOPPED
 
 POLICY = GatePolicy(hold_windows=3, started_s=30.0)
+UNTOLD = np.array([np.nan])
 LIVE = np.ones(1, np.bool_)
 
 
@@ -119,7 +120,8 @@ def behind_a_stop(
     found = []
     for ratio, rpm in zip(ratios, speeds or [np.nan] * len(ratios), strict=True):
         level = np.log10(np.array([ratio]))
-        found.append(bool(gates.hold(rows, LIVE, level, np.array([rpm]), POLICY)[0]))
+        given = rows, LIVE, level, np.array([rpm]), POLICY
+        found.append(bool((gates.hold(*given) | gates.hold_start(*given))[0]))
         rows["flags"] &= ~np.uint32(STOPPED)
     return found
 
@@ -155,8 +157,25 @@ def test_what_was_louder_of_late_is_back_at_its_baselines_level() -> None:
     assert behind_a_stop([0.8], level_count=60, level_mean=0.3) == [False]
 
 
-def test_level_and_speed_hold_one_run_up_together() -> None:
-    assert behind_a_stop([0.5, 0.5, 0.9, 0.9], [500.0] * 4, rpm=1500.0) == [True] * 3 + [False]
+def test_where_a_tachometer_tells_the_speed_it_is_asked_alone() -> None:
+    held = behind_a_stop([0.5, 0.5, 0.9, 0.9], [500.0] * 4, rpm=1500.0, cadence_s=3600.0)
+    assert held == [True] * 3 + [False]
+
+
+def test_starts_that_are_aborted_are_held_for_so_long_in_all() -> None:
+    rows = np.zeros(1, HOT)
+    rows["flags"], rows["cadence_s"] = COMMISSIONED, 10.0
+    found: list[bool] = []
+    for ratio in [0.5, 0.5, 0.0] * 4 + [1.0, 0.0, 0.5]:
+        level = np.log10(np.array([max(ratio, 1e-3)]))
+        if ratio == 0.0:
+            rows["flags"] |= STOPPED
+            continue
+        rows["flags"] |= STOPPED if not found else 0
+        found.append(bool(gates.hold_start(rows, LIVE, level, UNTOLD, POLICY)[0]))
+        rows["flags"] &= ~np.uint32(STOPPED)
+    # Then it is charted until it was back at its level; from then on each start may be held.
+    assert found == [True] * 3 + [False] * 6 + [True]
 
 
 def test_a_machine_at_its_usual_speed_does_not_run_up() -> None:
@@ -174,5 +193,7 @@ def test_windows_that_are_not_live_count_nothing(flags: int) -> None:
     rows = np.zeros(1, HOT)
     rows["flags"] = flags
     before = rows.tobytes()
-    gates.hold(rows, ~LIVE, np.full(1, -0.3), np.array([1500.0]), POLICY)
+    for gate in (gates.hold, gates.hold_start):
+        gate(rows, ~LIVE, np.full(1, -0.3), UNTOLD, POLICY)
+        gate(rows, ~LIVE, np.full(1, -0.3), np.array([1500.0]), POLICY)
     assert rows.tobytes() == before

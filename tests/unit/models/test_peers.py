@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.commanding import rebaseline
 from models.detector import Detector, DetectorSettings, Judgement, Note
-from models.peers import stands_out
+from models.peers import Standing, stands_out
 from models.policy import ChartPolicy, CommissioningPolicy, PeerPolicy
 from models.state import COMPARED, STANDS_OUT, SensorState, decode_state, encode_cold, encode_hot
 from pipelines.features import Observation
@@ -235,13 +235,79 @@ def test_what_is_not_known_is_no_suspicion() -> None:
     assert not stands_out(own, peers, BANDS, POLICY)
 
 
-def test_so_many_peers_are_enough() -> None:
-    detector = Detector(
-        bundle(),
-        ZeroEngine(),
-        replace(SETTINGS, peers=replace(POLICY, most=3)),
-        group_of=lambda _: "idlers",
-    )
-    # The first three by name are alike; the fifth, as odd as the fourth, is not asked.
-    _, judged = judge_all(detector, stream(30, {"d": 0.9, "e": 0.9}))
-    assert set(told(judged, Note.STANDS_OUT)) == {"d", "e"}
+def test_so_many_peers_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counting(own: NDArray[np.float64], peers: NDArray[np.float64], *_: object) -> bool:
+        asked.append(len(peers))
+        return False
+
+    monkeypatch.setattr("models.peers.stands_out", counting)
+    policies = replace(SETTINGS, peers=replace(POLICY, most=3))
+    judging = Detector(bundle(), ZeroEngine(), policies, group_of=lambda _: "idlers")
+    judge_all(judging, stream(30, {}))
+    assert asked == [3] * len(NAMES)
+
+
+def test_two_of_a_group_may_be_damaged_at_once() -> None:
+    _, judged = judge_all(comparing(), stream(30, {"b": 0.9, "d": 0.6}))
+    assert set(told(judged, Note.STANDS_OUT)) == {"b", "d"}
+
+
+def test_a_sensor_that_is_suspected_already_is_not_so_twice() -> None:
+    windows = [
+        replace(one, kurtosis=one.kurtosis + 4 * (one.key == key("c")))
+        for one in stream(30, {"c": 0.9})
+    ]
+    _, judged = judge_all(comparing(), windows)
+    notes = [note for one in judged if one.observation.key == key("c") for note in one.notes]
+    assert notes == [
+        Note.COMMISSIONED,
+        Note.COMMISSIONED_WITH_SUSPICION,
+        Note.STANDS_OUT,
+    ]
+
+
+def test_what_was_said_of_a_baseline_ends_with_it() -> None:
+    states, (*_, last) = judge_all(comparing(), stream(30, {"e": 0.9}))
+    standing = Standing.of(states[key("e")])
+    assert standing.flags == COMPARED | STANDS_OUT
+    standing.go_on(last)
+    assert standing.flags == COMPARED | STANDS_OUT
+    standing.go_on(replace(last, baseline=states[key("a")].cold.baseline))
+    assert standing.flags == 0
+
+
+def test_a_group_that_comes_later_is_compared_then() -> None:
+    ungrouped, grouped = comparing(lambda _: None), comparing()
+    states, _ = judge_all(grouped, stream(30, {"c": 0.9}))
+    states[key("c")] = rebaseline(states[key("c")])
+    windows = stream(90, {"c": 0.0})
+    healed = [one for one in windows if one.start_ns > states[key("a")].row["last_ns"]]
+    states, judged = judge_all(ungrouped, healed[:150], states=states)
+    assert not any(one.suspicious for one in judged)
+    assert states[key("c")].commissioned
+    states, judged = judge_all(grouped, healed[150:], states=states)
+    assert not any(one.suspicious for one in judged)
+    assert int(states[key("c")].row["flags"]) & (COMPARED | STANDS_OUT) == COMPARED
+
+
+def test_who_waits_for_peers_looks_for_them_ever_more_rarely() -> None:
+    looked: list[SensorKey] = []
+
+    def group(one: SensorKey) -> str:
+        looked.append(one)
+        return one.asset
+
+    def looks(first: int, last: int) -> int:
+        """Return how often a window was not its own group's only one that was looked up."""
+        looked.clear()
+        for at in range(first, last):
+            new, _ = detector.judge(states, [observation(at, key=key("a"))])
+            states.update(new)
+        return len(looked)
+
+    detector = comparing(group)
+    states: dict[SensorKey, SensorState] = {}
+    early, late = looks(0, 100) - 100, looks(100, 400) - 300
+    assert late < 2 * early
