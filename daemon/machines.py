@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from daemon.errors import SettingsError
-from models.policy import Limits
+from models.policy import Limits, PeerPolicy
 from pipelines.assets import Assets, AssetsError, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipelines.fault_orders import BearingGeometry
@@ -54,7 +55,7 @@ class Machines:
         yield from self.idle(units)
 
     def idle(self, units: Mapping[SensorKey, str]) -> Iterator[str]:
-        """Yield which rules match none of these sensors, and which limits cannot hold."""
+        """Yield which rules match none of these sensors, and what of them cannot hold."""
         for number, match in self.assets.idle(units):
             yield f"rule {number} ({match}) matched no sensor"
         others: dict[tuple[str, str], list[SensorKey]] = {}
@@ -62,11 +63,23 @@ class Machines:
             limits = self.limits(key)
             if limits is not None and not limits.hold_for(unit):
                 others.setdefault((limits.unit, unit), []).append(key)
+        yield from self._lonely(units)
         for (declared, unit), keys in others.items():
             yield (
                 f"rms limits in {declared} protect nothing where windows are in {unit}; give them"
                 f" in {unit}, with limits.unit = '{unit}': {_listed(keys)}"
             )
+
+    def _lonely(self, sensors: Iterable[SensorKey]) -> Iterator[str]:
+        """Yield which groups have too few sensors to compare any."""
+        needed = PeerPolicy().fewest + 1
+        named = Counter(filter(None, map(self.group_of, sensors)))
+        for name, count in sorted(named.items()):
+            if count < needed:
+                yield (
+                    f"peer_group {name!r} has {count} of the {needed} sensors that a comparison"
+                    " takes; none of them is compared"
+                )
 
     def _group_of(self, key: SensorKey) -> str | None:
         return self.assets.lookup(*key).peer_group

@@ -63,7 +63,8 @@ def command(
     or Parquet with declared rate and unit. It is the daemon's own loop, so the result is what the
     daemon would have said. Columns: asset, sensor, index, time, loss, threshold, zone, state,
     louder; `index` counts a sensor's windows from 0, `zone` is what a subscriber would have been
-    told is open at that time. Interrupted, it leaves an older CSV file alone and exits with 1.
+    told is open at that time. Printed are a line for each sensor and, in their own words, up to 20
+    alerts as they were raised. Interrupted, it leaves an older CSV file alone and exits with 1.
 
     A window that no features can be had from, being too short or sampled too slowly, has no row:
     a warning on stderr says how many there were and why, and the exit status is 0. One that does
@@ -168,6 +169,8 @@ class _Sensor:
     """Whether learning ever ended."""
     suspected: bool = False
     """Whether it ended with the suspicion of damage."""
+    stands_out: bool = False
+    """Whether its peers say so."""
     start_ns: int = 0
     last: Judgement | None = None
 
@@ -178,6 +181,7 @@ class _Sensor:
         self.first.setdefault(judgement.zone, judgement)
         self.judged = self.judged or judgement.status != "commissioning"
         self.suspected = self.suspected or judgement.suspicious
+        self.stands_out = self.stands_out or "stands_out_of_peers" in judgement.notes
         self.last = judgement
 
     def row(self) -> tuple[str, ...]:
@@ -278,9 +282,14 @@ class Summary:
     def _suspected(self) -> Iterator[str]:
         for key, sensor in sorted(self._sensors.items()):
             if sensor.suspected:
+                why = (
+                    "its first windows are far louder than those of its peer_group"
+                    if sensor.stands_out
+                    else "its first windows look like those of a damaged bearing"
+                )
                 yield (
-                    f"{key}: commissioned with suspicion: its first windows look like those of a "
-                    "damaged bearing, and what was learnt of them is no health"
+                    f"{key}: commissioned with suspicion: {why}, and what was learnt of them may"
+                    " be no health"
                 )
 
     def _unjudged(self) -> Iterator[str]:

@@ -59,3 +59,11 @@ def test_a_byte_order_mark_is_no_part_of_the_rules(tmp_path: Path) -> None:
 
 def test_without_rules_there_is_nothing_to_remark() -> None:
     assert remarks("", {PUMP: "g"}) == []
+
+
+def test_groups_that_are_too_small_for_a_comparison_are_told() -> None:
+    rules = '[[rule]]\nmatch = "pump"\npeer_group = "pumps"\n'
+    sensors = {SensorKey("pump", str(k)): "g" for k in range(4)}
+    (told,) = remarks(rules, dict(list(sensors.items())[:3]))
+    assert told.startswith("peer_group 'pumps' has 3 of the 4 sensors")
+    assert remarks(rules, sensors) == []

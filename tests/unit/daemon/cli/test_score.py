@@ -16,7 +16,7 @@ import pytest
 from daemon.cli.score import ALERTS_SHOWN, Summary, rows_in
 from daemon.errors import ExitStatus
 from models.alerts import Transition
-from models.judgement import Status
+from models.judgement import Note, Status
 from tests.contract.builders import event as raised
 from tests.unit.daemon.cli.calling import bearingwatch, noise, rows
 from tests.unit.daemon.loop_bench import judgement, observation, window
@@ -86,6 +86,10 @@ def test_a_summary_names_what_was_commissioned_with_suspicion(
     told = capsys.readouterr().out
     assert "pump/de: commissioned with suspicion: " in told
     assert "fan/de: " not in told
+    assert "look like those of a damaged bearing" in told
+    summary.add([replace(one, suspicious=True, notes=(Note.STANDS_OUT,))])
+    summary.print()
+    assert "louder than those of its peer_group" in capsys.readouterr().out
 
 
 def test_a_summary_tells_the_alerts_in_their_own_words(capsys: pytest.CaptureFixture[str]) -> None:
