@@ -89,6 +89,19 @@ def test_a_line_is_told_with_the_place_where_it_was_seen() -> None:
     assert "the outer race (BPFO) line has risen at 236.0 Hz" in event.text
 
 
+def test_the_place_of_a_line_is_that_of_its_axis() -> None:
+    summary = BaselineSummary()
+    for k in range(30):
+        summary = summary.add(observation(k, lines=[0.0, 0.1, 0.0, 0.1], axes=("x", "y")))
+    window = observation(31, lines=[0.0, 0.1, 0.0, 0.1], axes=("x", "y"))
+    lines = np.array([[0.0, 0.1, 0.0, 0.1], [2.5, 0.1, 0.0, 0.1]], np.float32)
+    seen = np.array([[np.nan] * 4, [236.0, np.nan, np.nan, np.nan]], np.float32)
+    found = explain.closest_fault(
+        replace(window, fault_lines=lines, fault_lines_hz=seen), summary.baseline(), POLICY
+    )
+    assert found == Line("BPFO", 1, resolved=True, hz=236.0)
+
+
 def test_lines_that_short_windows_cannot_tell_apart_are_named_together() -> None:
     summary = BaselineSummary()
     for k in range(30):
