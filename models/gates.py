@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 TURNING_RPM: Final = 1.0
 """Below one turn a minute a tachometer reads a standing shaft."""
 
-SHORTEST_S: Final = 1e-3
-"""No cadence is shorter; none is 0."""
-
 SPEED_MEMORY: Final = 0.05
 """Weight of a window's speed in the sensor's usual speed."""
 
@@ -66,9 +63,11 @@ def hold(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePolicy
     off = np.abs(rpm - usual) > policy.speed_change * usual
     moved = live & (usual > 0) & off
     loud = level >= np.log10(policy.hold_level)
-    held: Bools = moved & ~loud & (rows["held"] < policy.hold_windows)
-    released = moved & (rows["held"] >= policy.hold_windows)
-    counted = np.where(held, rows["held"] + 1, np.where(moved & ~released, rows["held"], 0))
+    # What was held of a start before the tachometer told its speed is not counted here.
+    so_far = np.where((rows["flags"] & STARTING) != 0, 0, rows["held"])
+    held: Bools = moved & ~loud & (so_far < policy.hold_windows)
+    released = moved & (so_far >= policy.hold_windows)
+    counted = np.where(held, so_far + 1, np.where(moved & ~released, so_far, 0))
     rows["held"] = np.where(live & ~np.isnan(rpm), counted, rows["held"])
     _follow_speed(rows, rpm, fresh=live & ((usual == 0) | released), steady=live & ~moved)
     return held
@@ -88,8 +87,7 @@ def hold_start(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: Gate
     flags = rows["flags"]
     behind_stop = (flags & (STOPPED | STARTING)) != 0
     waits = untold & below & behind_stop & ((flags & STARTED_LOW) == 0)
-    most = np.maximum(policy.started_s / np.maximum(rows["cadence_s"], SHORTEST_S), 1.0)
-    held: Bools = waits & (rows["held"] < most)
+    held: Bools = waits & (rows["held"] * rows["cadence_s"] < policy.started_s)
     rows["held"] = np.where(untold, np.where(held, rows["held"] + 1, 0), rows["held"])
     flags = np.where(live, flags & ~np.uint32(STARTING), flags)
     flags = np.where(untold & ~below, flags & ~np.uint32(STARTED_LOW), flags)

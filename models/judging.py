@@ -238,11 +238,10 @@ class Judge:
         )
 
     def _held(self, current: Round, live: Bools, level: Floats) -> Bools:
-        """Say which windows wait for the speed; what is over a declared limit does not."""
+        """Say which windows wait for the speed, a measured one or that of a start."""
         rows, rpm, policy = current.rows, current.rpm, self._settings.gates
         held = gates.hold(rows, live, level, rpm, policy)
-        held |= gates.hold_start(rows, live, level, rpm, policy)
-        return held & ~self._over_declared(current, held)
+        return held | gates.hold_start(rows, live, level, rpm, policy)
 
     def _levels_before(self, current: Round, chosen: Bools) -> Floats:
         """Return the level of what is not commissioned yet, where a tachometer reads no turn."""

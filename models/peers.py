@@ -130,7 +130,7 @@ class Peers:
             return False
         took_ns = max(baseline.last_ns - baseline.first_ns, 1)
         age = (judgement.observation.start_ns - baseline.last_ns) / took_ns
-        windows = max(int(age * baseline.count), 0)
+        windows = min(max(int(age * baseline.count), 0), judgement.index)
         rarely = 1 << max((windows // PATIENCE).bit_length() - 1, 0)
         return age >= WAIT and judgement.index >= 0 and judgement.index % rarely == 0
 

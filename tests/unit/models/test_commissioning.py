@@ -9,7 +9,15 @@ import pytest
 
 from models import commissioning
 from models.policy import CommissioningPolicy
-from models.state import COMMISSIONED, HOT, PROVISIONAL, SUSPICIOUS, Cold
+from models.state import (
+    COMMISSIONED,
+    COMPARED,
+    HOT,
+    PROVISIONAL,
+    STANDS_OUT,
+    SUSPICIOUS,
+    Cold,
+)
 from pipelines.normalise import LINES, Baseline
 from tests.unit.models.fleet import FEATURES, observation
 
@@ -123,3 +131,13 @@ def test_a_provisional_baseline_that_stays_disturbed_starts_its_refinement_again
     assert notes == ()
     assert cold.summary is None
     assert cold.baseline is before.baseline
+
+
+def test_what_peers_said_of_a_baseline_ends_with_it() -> None:
+    row = np.zeros(1, HOT)
+    row["flags"] = COMPARED | STANDS_OUT | SUSPICIOUS
+    _, notes = commissioning.advance(
+        row, grown(39), observation(39), policy=POLICY, envelope_bands=ENVELOPE
+    )
+    assert notes
+    assert int(row["flags"][0]) == COMMISSIONED

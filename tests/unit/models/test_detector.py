@@ -16,7 +16,15 @@ from models.commanding import rebaseline
 from models.detector import Judgement, Status, Verdict
 from models.judgement import Run
 from models.policy import BudgetPolicy, CommissioningPolicy, DetectorSettings, Limits
-from models.state import SensorState, decode_state, with_row
+from models.state import (
+    COMMISSIONED,
+    COMPARED,
+    REBASELINING,
+    STANDS_OUT,
+    SensorState,
+    decode_state,
+    with_row,
+)
 from pipelines.features import Observation
 from pipelines.quality import Quality, SensorFault
 from pipelines.window import SensorKey
@@ -357,7 +365,8 @@ def test_a_disturbed_start_ends_in_a_provisional_baseline_that_is_refined() -> N
 
 def test_rebaselining_learns_anew_and_keeps_the_old_baseline() -> None:
     judging, states = commissioned()
-    states = {KEY: rebaseline(states[KEY])}
+    states = {KEY: rebaseline(with_row(states[KEY], flags=COMMISSIONED | COMPARED | STANDS_OUT))}
+    assert states[KEY].flags == REBASELINING
     states, judged = judge_all(judging, healthy(31, start=60), states=states)
     assert {one.status for one in judged[:29]} == {Status.REBASELINING}
     assert judged[30].verdict is Verdict.SCORED

@@ -162,6 +162,12 @@ def test_where_a_tachometer_tells_the_speed_it_is_asked_alone() -> None:
     assert held == [True] * 3 + [False]
 
 
+def test_a_tachometer_that_tells_no_low_speed_takes_over_with_a_count_of_its_own() -> None:
+    speeds = [np.nan] * 3 + [500.0, 900.0, 1500.0, 1500.0]
+    held = behind_a_stop([0.5] * 5 + [1.0] * 2, speeds, rpm=1500.0)
+    assert held == [True] * 5 + [False] * 2
+
+
 def test_starts_that_are_aborted_are_held_for_so_long_in_all() -> None:
     rows = np.zeros(1, HOT)
     rows["flags"], rows["cadence_s"] = COMMISSIONED, 10.0

@@ -213,6 +213,16 @@ def test_another_signal_that_stays_commissions_anew(other: dict[str, Any]) -> No
     assert new[KEY].cold.old_baseline_id == states[KEY].cold.baseline_id
 
 
+def test_the_level_of_late_is_not_that_over_another_baseline() -> None:
+    judging, states = commissioned()
+    quiet = [observation(60 + k, louder=-0.8) for k in range(20)]
+    states, _ = judge_all(judging, quiet, states=states)
+    assert states[KEY].row["level_mean"] < -0.1
+    other = [replace(observation(80 + k), sample_rate_hz=10_240.0) for k in range(40)]
+    states, _ = judge_all(judging, other, states=states)
+    assert abs(states[KEY].row["level_mean"]) < 0.02
+
+
 @pytest.mark.parametrize("other", OTHER_SIGNALS)
 def test_a_stray_window_of_another_signal_leaves_the_baseline(other: dict[str, Any]) -> None:
     judging, states = commissioned()
