@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -36,13 +36,6 @@ if TYPE_CHECKING:
     GroupLookup = Callable[[SensorKey], str | None]
     PlaceLookup = Callable[[SensorKey], int | None]
     Floats = NDArray[np.float64]
-
-
-WAIT: Final = 0.1
-"""Part of the time that a baseline took, for which it waits for those of its peers."""
-
-PATIENCE: Final = 16
-"""A sensor asks for peers again after a so-manyth of the time that it waits for them, at most."""
 
 
 def no_group(_key: SensorKey) -> str | None:
@@ -131,8 +124,8 @@ class Peers:
         took_ns = max(baseline.last_ns - baseline.first_ns, 1)
         age = (judgement.observation.start_ns - baseline.last_ns) / took_ns
         windows = min(max(int(age * baseline.count), 0), judgement.index)
-        rarely = 1 << max((windows // PATIENCE).bit_length() - 1, 0)
-        return age >= WAIT and judgement.index >= 0 and judgement.index % rarely == 0
+        rarely = 1 << max((windows // self._policy.patience).bit_length() - 1, 0)
+        return age >= self._policy.wait and judgement.index >= 0 and judgement.index % rarely == 0
 
     def _compared(
         self, judgement: Judgement, own: Standing, peers: Iterable[Standing]

@@ -56,6 +56,10 @@ class PeerPolicy:
     """With fewer peers than that a baseline waits."""
     most: int = 16
     """So many are enough; the first ones by name."""
+    wait: float = 0.1
+    """Part of the time that a baseline took, for which it waits for those of its peers."""
+    patience: int = 16
+    """Who waits for peers asks for them about every so-manyth of the time that this has taken."""
     neighbours: int = 4
     """Bands, a good octave: a single one is a tone or a resonance that lies a little elsewhere."""
     least_shape: float = 0.3

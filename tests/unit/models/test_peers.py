@@ -12,14 +12,22 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.commanding import rebaseline
-from models.detector import Detector, DetectorSettings, Judgement, Note
+from models.detector import Detector, DetectorSettings, Judgement, Note, Previous, Verdict
 from models.peers import Standing, stands_out
 from models.policy import ChartPolicy, CommissioningPolicy, PeerPolicy
 from models.state import COMPARED, STANDS_OUT, SensorState, decode_state, encode_cold, encode_hot
-from pipelines.features import Observation
+from pipelines.features import FeatureSettings, Observation
 from pipelines.normalise import EXTRAS, POWER
 from pipelines.window import SensorKey
-from tests.unit.models.fleet import FEATURES, ZeroEngine, bundle, judge_all, observation
+from tests.unit.models.fleet import (
+    CADENCE_NS,
+    FEATURES,
+    START_NS,
+    ZeroEngine,
+    bundle,
+    judge_all,
+    observation,
+)
 
 NEEDED = 20
 SETTINGS = DetectorSettings(
@@ -266,6 +274,49 @@ def test_a_sensor_that_is_suspected_already_is_not_so_twice() -> None:
         Note.COMMISSIONED_WITH_SUSPICION,
         Note.STANDS_OUT,
     ]
+
+
+def test_peers_that_are_suspected_by_themselves_are_no_measure() -> None:
+    ill = {key("d"), key("e")}
+    windows = [
+        replace(one, kurtosis=one.kurtosis + 4 * (one.key in ill)) for one in stream(30, {"a": 0.9})
+    ]
+    states, judged = judge_all(comparing(), windows)
+    assert not told(judged, Note.STANDS_OUT)  # two sound peers are left, three are needed
+    assert not states[key("a")].flags & COMPARED
+
+
+def test_a_late_window_compares_nothing() -> None:
+    states, _ = judge_all(comparing(lambda _: None), stream(30, {"a": 0.9}))
+    late = replace(
+        hissing(observation(29, key=key("a")), 0.9), start_ns=START_NS + 28 * CADENCE_NS + 1
+    )
+    now = hissing(observation(30, key=key("a")), 0.9)
+    _, judged = judge_all(comparing(), [late, now], states=states)
+    assert [one.verdict for one in judged] == [Verdict.LATE, Verdict.SCORED]
+    assert [Note.STANDS_OUT in one.notes for one in judged] == [False, True]
+
+
+def test_peers_that_an_earlier_bundle_judges_are_waited_for() -> None:
+    other = FeatureSettings(frames=3, bands=10, envelope_bands=4, lowest_hz=50.0)
+    states, _ = judge_all(comparing(lambda _: None), stream(30, {}, {"a": 30}))
+    earlier = [Previous(bundle(), ZeroEngine(), SETTINGS)]
+    made = bundle("cccccccccccccccc", other)
+    judging = Detector(made, ZeroEngine(), SETTINGS, previous=earlier, group_of=lambda _: "idlers")
+    alone = [observation(30 + k, key=key("a"), features=other, louder=1.5) for k in range(30)]
+    states, judged = judge_all(judging, alone, states=states)
+    assert states[key("a")].commissioned
+    together = [
+        replace(
+            observation(60 + k, key=key(name), features=other, louder=1.5 * (name == "a")),
+            former=observation(60 + k, key=key(name)) if name != "a" else None,
+        )
+        for k in range(NEEDED + 4)
+        for name in NAMES
+    ]
+    _, later = judge_all(judging, together, states=states)
+    assert not told(judged, Note.STANDS_OUT)
+    assert told(later, Note.STANDS_OUT)["a"] >= 30 + NEEDED - 1
 
 
 def test_what_was_said_of_a_baseline_ends_with_it() -> None:
