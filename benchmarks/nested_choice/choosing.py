@@ -48,8 +48,9 @@ def choose(
     found: Mapping[T, Mapping[str, Result]],
     bearings: Sequence[str],
     tie: Callable[[T], float] = lambda _: 0.0,
+    allowed: Callable[[T], bool] = lambda _: True,
 ) -> T:
-    """Return the best on `bearings`: fewest alerts, then most in time, then the least delay.
+    """Return the best on `bearings` that is allowed: fewest alerts, most in time, least delay.
 
     All bearings weigh the same. Of equal ones the largest `tie` wins, then the first.
     """
@@ -63,4 +64,4 @@ def choose(
             -tie(candidate),
         )
 
-    return min(found, key=rank)
+    return next(candidate for candidate in sorted(found, key=rank) if allowed(candidate))
