@@ -167,7 +167,7 @@ def test_a_plants_wish_is_another_basis(bundles: Path, wanted: dict[str, float])
     ("previous", "status", "said"),
     [
         ("old", 0, "ok: previous bundles old "),
-        ("fleet-1", 0, "ok: previous bundles fleet-1 1f3c682e24c222b1"),
+        ("fleet-1", 0, "ok: previous bundles fleet-1 e6def8f05e99f468"),
         ("nowhere", 3, "not a bundle"),
     ],
 )
