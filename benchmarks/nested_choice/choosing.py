@@ -52,7 +52,8 @@ def choose(
 ) -> T:
     """Return the best on `bearings` that is allowed: fewest alerts, most in time, least delay.
 
-    All bearings weigh the same. Of equal ones the largest `tie` wins, then the first.
+    All bearings weigh the same. Of equal ones the largest `tie` wins, then the first. Raises
+    `ValueError` where none is allowed.
     """
 
     def rank(candidate: T) -> tuple[float, ...]:
@@ -64,4 +65,7 @@ def choose(
             -tie(candidate),
         )
 
-    return next(candidate for candidate in sorted(found, key=rank) if allowed(candidate))
+    for candidate in sorted(found, key=rank):
+        if allowed(candidate):
+            return candidate
+    raise ValueError(f"none of {len(found)} candidates is allowed: put wider ones on the menu")
