@@ -209,7 +209,8 @@ def main() -> None:
         path = folder / "femto" / f"{name}.npz"
         windows = windows_from(path, asked.first, 1)
         judged = judge(windows, bundle, judging, geometry=asked.geometry)
-        rows.append(row(judged[0].observation.key, name, label, judged, asked.first).cells())
+        if judged:
+            rows.append(row(judged[0].observation.key, name, label, judged, asked.first).cells())
     windows = windows_from(folder / "ims" / "test2.npz", asked.first, 4)
     judged = judge(windows, bundle, judging, geometry=asked.geometry)
     for k, key in enumerate(sorted({one.observation.key for one in judged})):

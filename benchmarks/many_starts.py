@@ -1,4 +1,4 @@
-"""Ours and the simple methods on the learning bearings, begun and heard in many ways.
+"""Ours and other methods on the learning bearings, begun and heard in many ways.
 
     BEARINGWATCH_DATA=FOLDER python -m benchmarks.many_starts
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from models.evaluation.outcomes import Outcome
 
 OURS: Final = "bearingwatch"
-SIMPLE: Final = (
+OTHERS: Final = (
     "rms-3-sigma",
     "rms-6-sigma",
     "kurtosis-6-sigma",
@@ -40,6 +40,7 @@ SIMPLE: Final = (
     "adaptive-log-rms",
     "pca-6-sigma",
     "isolation-forest",
+    "pca-same-charts",
 )
 SEED: Final = 0
 
@@ -51,8 +52,8 @@ def main() -> None:
     starts = read_starts(bundle.features)
     ours = Detector(bundle, engine, DetectorSettings(charts=bundle.charts))
     found = {OURS: judge([one.life for one in starts], ours)}
-    for method in choose(SIMPLE, Setting(Network(bundle, engine), [])):
-        found[method.name] = [judge_simply(method, one) for one in starts]
+    for method in choose(OTHERS, Setting(Network(bundle, engine), [])):
+        found[method.name] = [judge_start(method, one) for one in starts]
     rows = [["method", "found", "in time", "clean", "undisputed", *COMPARED]]
     rows += [[name, *sums(own), *compared(found[OURS], own)] for name, own in found.items()]
     print(table(rows))
@@ -64,7 +65,7 @@ def main() -> None:
     print(f"\n{table(rows)}")
 
 
-def judge_simply(method: Method, start: Start) -> Outcome:
+def judge_start(method: Method, start: Start) -> Outcome:
     """Let a method learn a start's first windows and judge the others."""
     fitted = method.fit(start.life.part(0, FIRST_WINDOWS), SEED)
     return judge_outcome(start.life, fitted.judge(start.life.part(FIRST_WINDOWS)))
