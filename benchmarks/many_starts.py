@@ -5,7 +5,7 @@
 Each of the six is judged from every 200th window on, with both axes and with each alone: 78 starts
 (see `benchmarks.nested_choice.starts`), each method learning from the first 100 windows of each.
 One recording from its beginning is one throw of the dice for a method that learns from it. Shipped
-bundle and default settings; geometry given; a minute.
+bundle and default settings; geometry given; a few minutes.
 """
 
 from __future__ import annotations
