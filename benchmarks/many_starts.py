@@ -3,7 +3,7 @@
     BEARINGWATCH_DATA=FOLDER python -m benchmarks.many_starts
 
 Each of the six is judged from every 200th window on, with both axes and with each alone: 78 starts
-(see `benchmarks.nested_choice.starts`), each method learning from the first 100 windows of each.
+(see `benchmarks.starts`), each method learning from the first 100 windows of each.
 One recording from its beginning is one throw of the dice for a method that learns from it. Shipped
 bundle and default settings; geometry given; a few minutes.
 """
@@ -15,33 +15,23 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from benchmarks.detection import table
-from benchmarks.nested_choice.starts import BEARINGS, judge, read_starts
+from benchmarks.starts import BEARINGS, judge, read_starts
 from models.bundle import load_bundle
 from models.detector import Detector, DetectorSettings
 from models.engines import open_engine
 from models.evaluation import FIRST_WINDOWS
-from models.evaluation.catalogue import Setting, choose
+from models.evaluation.catalogue import BASELINES, NEEDS_KERAS, OURS, Setting, choose
 from models.evaluation.charted import Network
 from models.evaluation.outcomes import judge_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.nested_choice.starts import Start
+    from benchmarks.starts import Start
     from models.evaluation import Method
     from models.evaluation.outcomes import Outcome
 
-OURS: Final = "bearingwatch"
-OTHERS: Final = (
-    "rms-3-sigma",
-    "rms-6-sigma",
-    "kurtosis-6-sigma",
-    "envelope-6-sigma",
-    "adaptive-log-rms",
-    "pca-6-sigma",
-    "isolation-forest",
-    "pca-same-charts",
-)
+OTHERS: Final = tuple(name for name in BASELINES if name not in NEEDS_KERAS)
 SEED: Final = 0
 
 

@@ -22,8 +22,8 @@ from benchmarks.detection import table
 from benchmarks.nested_choice.budget import EXPOSURE, Budget
 from benchmarks.nested_choice.choosing import choose, result
 from benchmarks.nested_choice.menu import CHARTS, FEATURES, KINDS, SHIPPED, Charts
-from benchmarks.nested_choice.starts import BEARINGS, judge, read
 from benchmarks.nested_choice.worlds import World
+from benchmarks.starts import BEARINGS, judge, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -150,9 +150,10 @@ def budgets(budget: Budget) -> list[list[str]]:
     title = f"charts, in {EXPOSURE.sensor_years:.0f} sensor-years"
     rows = [[title, "false alerts", "budget"]]
     for charts, count in budget.alerts.items():
-        kept = budget.keeps(charts)
-        rows.append([str(charts), f"{count}" if kept else f"{count} or more"])
-        rows[-1].append("not broken" if kept else "broken")
+        said = (
+            [f"{count}", "not broken"] if budget.keeps(charts) else [f"{count} or more", "broken"]
+        )
+        rows.append([str(charts), *said])
     return rows
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.nested_choice.choosing import Result, result
 from benchmarks.nested_choice.menu import NETWORKS, NONE, PRINCIPAL
-from benchmarks.nested_choice.starts import BEARINGS, Start, judge, read_starts
+from benchmarks.starts import BEARINGS, Start, judge, read_starts
 from models.bundle import load_bundle
 from models.calibration import calibrate
 from models.detector import Detector
