@@ -58,7 +58,8 @@ def departures(observations: list[Observation]) -> tuple[NDArray[np.float32], fl
     for observation in observations[:COMMISSIONING]:
         summary = summary.add(observation)
     log_bands = np.stack([observation.log_bands for observation in observations])
-    found, _ = normalise(log_bands, [summary.baseline()] * len(observations))
+    baseline = summary.baseline()
+    found, _ = normalise(log_bands, baseline.location, baseline.scale)
     return found, summary.disturbance()
 
 

@@ -138,15 +138,21 @@ def read(
     anchored_span = policy.anchored_sigmas * scale * wide
     adaptive_scale = np.maximum(np.sqrt(rows["adaptive_variance"]), policy.scale_floor)
     adaptive_span = policy.adaptive_sigmas * adaptive_scale * wide
+    high_above = (high - rows["high_mean"]) / (_high_span(rows, policy) * wide)
     limit = np.minimum(location + anchored_span, rows["adaptive_mean"] + adaptive_span)
     return Reading(
         anchored=(louder - location) / anchored_span,
         adaptive=(louder - rows["adaptive_mean"]) / adaptive_span,
-        line=np.nan_to_num(line, nan=0.0) / (policy.line_sigmas * wide),
-        high=np.nan_to_num((high - rows["high_mean"]) / (_high_span(rows, policy) * wide), nan=0.0),
+        line=_known(line) / (policy.line_sigmas * wide),
+        high=_known(high_above),
         quieter=(quieter - location) / anchored_span,
         threshold=round_significant(policy.loss_unit * (10.0**limit - 1.0)),
     )
+
+
+def _known(values: Floats) -> Floats:
+    """Return 0 for what is NaN; `np.nan_to_num` costs five times as much of a few rows."""
+    return np.where(np.isnan(values), 0.0, values)
 
 
 def _high_span(rows: Rows, policy: ChartPolicy) -> Floats:
@@ -164,7 +170,7 @@ def learn_high(rows: Rows, value: Floats, healthy: Bools, policy: ChartPolicy) -
     """Take the high bands' level of healthy windows into its reference, quieter ones included."""
     chosen = healthy & ~np.isnan(value)
     rows["high_variance"] = _high_variance(rows, policy)
-    _follow(rows, "high", np.nan_to_num(value, nan=0.0), chosen, policy.adaptive_windows)
+    _follow(rows, "high", _known(value), chosen, policy.adaptive_windows)
 
 
 def correlate(

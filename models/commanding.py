@@ -6,7 +6,7 @@ learnt nothing could clear it, and of a sensor that is forgotten nothing would e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from models import zones
@@ -15,13 +15,12 @@ from models.commissioning import restart
 from models.learning import LEARNING_FLAGS
 from models.linking import OpenAlert, OpenAlerts
 from models.policy import LinkPolicy
-from models.state import PROVISIONAL, REBASELINING, with_row
+from models.state import PROVISIONAL, REBASELINING, SensorState, with_row
 from pipelines.commands import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from models.state import SensorState
     from pipelines.commands import Command
     from pipelines.window import SensorKey
 
@@ -77,7 +76,8 @@ def rebaseline(state: SensorState) -> SensorState:
     cold = restart(state.cold)
     flags = int(state.row["flags"]) & ~LEARNING_FLAGS
     flags |= REBASELINING if cold.old_baseline_id else 0
-    return replace(with_row(state, flags=flags, **_NOTHING_OPEN), cold=cold)
+    hot = with_row(state, flags=flags, **_NOTHING_OPEN).hot
+    return SensorState(hot, cold)
 
 
 _NOTHING_OPEN = {

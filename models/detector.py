@@ -13,7 +13,6 @@ Contract (design: from loss to alert)
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -131,6 +130,6 @@ class Detector:
             key = judgement.observation.key
             link = alerts.link(key, alert, self._links)
             events = tuple(msgspec.structs.replace(one, link=link) for one in judgement.events)
-            batch.judgements[position] = replace(judgement, events=events)
+            batch.judgements[position] = msgspec.structs.replace(judgement, events=events)
             cleared = judgement.zone is Zone.NORMAL
             alerts.put(key, None if cleared else alert)

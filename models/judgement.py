@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -85,8 +87,7 @@ class Grounds:
     departures: NDArray[np.float64] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, gc=False):
     """What is thought of one window; one per observation, in the order they were given.
 
     `loss`, `threshold`, `anchored` and `adaptive` are NaN where the window was not scored

@@ -58,15 +58,15 @@ if TYPE_CHECKING:
     Rows = np.ndarray[Any, Any]
 
 VERDICTS: Final = (
-    Verdict.SCORED,
     Verdict.DUPLICATE,
     Verdict.LATE,
     Verdict.SENSOR_FAULT,
     Verdict.STOPPED,
     Verdict.HELD,
     Verdict.LEARNT,
+    Verdict.SCORED,
 )
-
+"""The first that is true of a window is its verdict; the last is true of all."""
 
 SCORABLE: Final = (SensorFault.NONE, SensorFault.CLIPPED)
 """A clipped window may be a failing bearing: its level decides, so it is scored first."""
@@ -84,9 +84,9 @@ class Sorted:
 
     def verdicts(self, current: Round) -> list[Verdict]:
         """Return each window's verdict."""
-        chosen = [current.duplicate, current.late, self.faulty, self.stopped, self.held]
-        numbers = np.select([*chosen, self.learning], [1, 2, 3, 4, 5, 6], 0)
-        return [VERDICTS[number] for number in numbers.tolist()]
+        before = (current.duplicate, current.late, self.faulty, self.stopped, self.held)
+        true = np.array((*before, self.learning, np.ones_like(self.learning)))
+        return [VERDICTS[number] for number in true.argmax(axis=0).tolist()]
 
 
 class Judge:
@@ -202,7 +202,7 @@ class Judge:
         fit = ~current.faulty | ~np.isnan(current.clipped) | current.partial
         usable = current.commissioned & ~current.duplicate & fit
         usable &= self._learner.known(current)
-        for k in np.flatnonzero(usable).tolist():
+        for k in usable.nonzero()[0].tolist():
             cold, detail = current.colds[k], batch.scores.details[current.positions[k]]
             if detail is None or detail.baseline is not cold.baseline:
                 later = batch.positions[current.observations[k].key][current.number :]
@@ -313,8 +313,9 @@ class Judge:
         change[chosen] = zones.step(
             rows, current.start_ns[chosen], over, self._settings.confirmation
         )
-        quieter = seen & ~over.any & (reading.quieter[chosen] > 1.0)
-        healthy = seen & ~over.any & (rows["zone"] == zones.NORMAL) & current.whole[chosen]
+        within = seen & ~over.any
+        quieter = within & (reading.quieter[chosen] > 1.0)
+        healthy = within & (rows["zone"] == zones.NORMAL) & current.whole[chosen]
         charts.correlate(
             rows, value[chosen], healthy & ~quieter, self._settings.charts, self._settings.budget
         )
@@ -379,8 +380,8 @@ class Judge:
     def _over_declared(self, current: Round, chosen: Bools) -> Bools:
         """Say which of the chosen windows are over a declared limit: no standing machine is."""
         over = np.zeros(len(current.positions), np.bool_)
-        positions = np.flatnonzero(chosen)
-        over[positions] = self._declared(current, positions)[0]
+        if chosen.any():
+            over[chosen] = self._declared(current, np.flatnonzero(chosen))[0]
         return over
 
     def _declared(self, current: Round, chosen: NDArray[np.int64]) -> tuple[Bools, Bools]:

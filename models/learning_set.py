@@ -65,7 +65,8 @@ def normalised(
     for observation in observations[:baseline_windows]:
         summary = summary.add(observation)
     log_bands = np.stack([observation.log_bands for observation in observations])
-    sequences, mask = normalise(log_bands, [summary.baseline()] * len(observations))
+    baseline = summary.baseline()
+    sequences, mask = normalise(log_bands, baseline.location, baseline.scale)
     return SensorSequences(name, sequences, mask)
 
 

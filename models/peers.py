@@ -8,10 +8,11 @@ once, with those in force at that place of the log, hence the same for any split
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -108,7 +109,7 @@ class Peers:
             if self._is_due(own, judgement):
                 judgement = self._compared(judgement, own, known.peers(key))
             if own.stands_out:
-                batch.judgements[position] = replace(judgement, suspicious=True)
+                batch.judgements[position] = msgspec.structs.replace(judgement, suspicious=True)
         known.keep()
 
     def _is_due(self, own: Standing, judgement: Judgement) -> bool:
@@ -149,7 +150,8 @@ class Peers:
         if not own.stands_out:
             return judgement
         told = (Note.STANDS_OUT, Note.COMMISSIONED_WITH_SUSPICION)
-        return replace(judgement, notes=(*judgement.notes, *told[: 1 + (not own.suspicious)]))
+        notes = (*judgement.notes, *told[: 1 + (not own.suspicious)])
+        return msgspec.structs.replace(judgement, notes=notes)
 
 
 class _Known:

@@ -183,7 +183,7 @@ class Round:
 
     def note(self, which: Bools, text: Note) -> None:
         """Add a note to the windows in `which`."""
-        for k in np.flatnonzero(which).tolist():
+        for k in which.nonzero()[0].tolist():
             self.notes[k] = (*self.notes[k], text)
 
     def tell(self, k: int, notes: tuple[Note, ...], bundles: tuple[str, str] | None = None) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.loss import reconstruction_loss
 from models.rounding import round_significant
-from pipelines.normalise import LINES, POWER, normalise
+from pipelines.normalise import EXTRAS, LINES, POWER, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,22 +142,25 @@ def _score_alike(
     bands: Bands,
 ) -> None:
     """Score windows that have the same number of axes."""
-    baselines = [task.baseline for task in tasks]
-    centres = together([baseline.centre for baseline in baselines]).astype(np.float64)
+    centre = together([task.baseline.centre for task in tasks])
+    spread = together([task.baseline.spread for task in tasks])
+    centres = centre.astype(np.float64)
     positions = np.array([task.position for task in tasks])
     log_bands = together([task.observation.log_bands for task in tasks])
     common = common_rise(log_bands, centres, bands.spectral)
     scores.high[positions] = _high(log_bands[..., bands.high], centres[:, :, bands.high], common)
     log_bands -= gain(common, policy, bands.spectral, log_bands.shape[3])
-    found = _reconstruct(engine, log_bands, baselines)
-    scores.loss[positions] = round_significant(found.louder.max(axis=1))
-    scores.quieter[positions] = round_significant(found.quieter.max(axis=1))
-    scores.level[positions] = _level(tasks, centres)
-    scores.line[positions] = _line(tasks, centres, policy)
+    found = _reconstruct(engine, log_bands, centre[..., :-EXTRAS], spread[..., :-EXTRAS])
     axes = log_bands.shape[1]
-    merged = [tuple(row) for row in merge(found.departures, found.mask).tolist()]
     seen = found.mask.any(axis=1)
-    axis_losses = round_significant(np.where(seen, found.loss, np.nan)).tolist()
+    worst = found.louder.max(axis=1), found.quieter.max(axis=1)
+    each = np.where(seen, found.loss, np.nan)
+    rounded = round_significant(np.concatenate((*worst, each)))
+    scores.loss[positions], scores.quieter[positions] = rounded[: 2 * len(tasks)].reshape(2, -1)
+    axis_losses = rounded[2 * len(tasks) :].tolist()
+    scores.level[positions] = _level(tasks, centres)
+    scores.line[positions] = _line(tasks, centres, spread, policy)
+    merged = [tuple(row) for row in merge(found.departures, found.mask).tolist()]
     for k, task in enumerate(tasks):
         rows = slice(k * axes, (k + 1) * axes)
         scores.details[task.position] = Detail(
@@ -182,7 +185,7 @@ def losses_of(
     centres = np.tile(baseline.centre.astype(np.float64), (count, 1, 1))
     common = common_rise(log_bands, centres, bands.spectral)
     log_bands -= gain(common, policy, bands.spectral, log_bands.shape[3])
-    louder = _reconstruct(engine, log_bands, [baseline] * count).louder
+    louder = _reconstruct(engine, log_bands, baseline.location, baseline.scale).louder
     return round_significant(louder.max(axis=1))
 
 
@@ -210,10 +213,13 @@ class _Reconstructed(NamedTuple):
 
 
 def _reconstruct(
-    engine: Engine, log_bands: NDArray[np.float32], baselines: Sequence[Baseline]
+    engine: Engine,
+    log_bands: NDArray[np.float32],
+    location: NDArray[np.float32],
+    scale: NDArray[np.float32],
 ) -> _Reconstructed:
-    """Measure windows (n, axes, frames, bands), each by its baseline, and reconstruct them."""
-    sequences, mask = normalise(log_bands, baselines)
+    """Measure windows (n, axes, frames, bands) by baselines, as `normalise`, and reconstruct."""
+    sequences, mask = normalise(log_bands, location, scale)
     count, axes, frames, bands = sequences.shape
     flat, flat_mask = sequences.reshape(-1, frames, bands), mask.reshape(-1, bands)
     loss, band_loss = reconstruction_loss(flat, engine.reconstruct(flat), flat_mask)
@@ -317,18 +323,21 @@ def _high(log_bands: NDArray[np.float32], centres: Floats, common: Floats) -> Fl
 
 def _sum_known(values: Floats) -> Floats:
     """Sum over the last axis in a fixed order, NaN left out; 0 where all are."""
-    summed: Floats = np.cumsum(np.nan_to_num(values, nan=0.0), axis=-1)[..., -1]
+    summed: Floats = np.where(np.isnan(values), 0.0, values).cumsum(axis=-1)[..., -1]
     return summed
 
 
-def _line(tasks: Sequence[Task], centres: Floats, policy: ChartPolicy) -> Floats:
+def _line(
+    tasks: Sequence[Task], centres: Floats, spread: NDArray[np.float32], policy: ChartPolicy
+) -> Floats:
     """Return the largest rise of a fault line in standard deviations, 0 where none is known."""
     if all(task.observation.fault_lines is None for task in tasks):
         return np.zeros(len(tasks))
     axes = centres.shape[1]
     lines = together([_lines(task.observation, axes) for task in tasks])
-    spreads = together([task.baseline.spread for task in tasks])[:, :, -LINES:]
-    highest: Floats = rises(lines, centres[:, :, -LINES:], spreads, policy).max(axis=(1, 2))
+    highest: Floats = rises(lines, centres[:, :, -LINES:], spread[:, :, -LINES:], policy).max(
+        axis=(1, 2)
+    )
     return highest
 
 

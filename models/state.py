@@ -11,7 +11,7 @@ refused with `StateError`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -226,8 +226,7 @@ class Successor:
     learning: Cold
 
 
-@dataclass(frozen=True, slots=True)
-class SensorState:
+class SensorState(msgspec.Struct, frozen=True, gc=False):
     """The state of one sensor, a value: `hot` is one row of `HOT` as bytes."""
 
     hot: bytes
@@ -313,7 +312,7 @@ def with_row(state: SensorState, **fields: Any) -> SensorState:
     row = np.frombuffer(state.hot, HOT).copy()
     for name, value in fields.items():
         row[name] = value
-    return replace(state, hot=row.tobytes())
+    return SensorState(row.tobytes(), state.cold)
 
 
 def moved_up_to(state: SensorState, next_offset: int) -> SensorState:
@@ -324,7 +323,7 @@ def moved_up_to(state: SensorState, next_offset: int) -> SensorState:
     """
     hot = state.hot
     found = next_offset.to_bytes(8, "little")
-    return replace(state, hot=hot[:_OFFSET_AT] + found + hot[_OFFSET_AT + 8 :])
+    return SensorState(hot[:_OFFSET_AT] + found + hot[_OFFSET_AT + 8 :], state.cold)
 
 
 _OFFSET_AT: Final = int(HOT.fields["next_offset"][1])  # type: ignore[index]

@@ -34,8 +34,11 @@ STAY, RAISED, ESCALATED, LOWERED, CLEARED = range(5)
 
 CHARTS: Final = ("anchored_bits", "adaptive_bits", "high_bits", "line_bits", "limit_bits")
 
-AT_ONCE: Final = ("limit_bits", "severe_bits")
-"""What is over a limit on the level; see `_more`."""
+CONFIRMING: Final = (*CHARTS, "severe_bits")
+"""Everything that a zone is moved by."""
+
+PATIENT: Final = np.array([[name not in {"limit_bits", "severe_bits"}] for name in CONFIRMING])
+"""Which of them ask for more windows where these come rarely, (6, 1); see `_recent`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,19 @@ def step(
 
     Returns what happened: `STAY`, or a number whose transition is `TRANSITIONS[number - 1]`.
     """
-    hits = (over.anchored, over.adaptive, over.high, over.line, over.limit, over.severe)
-    silent = over.partial & ~over.any & ~over.severe
-    for name, hit in zip((*CHARTS, "severe_bits"), hits, strict=True):
-        rows[name] = np.where(silent, rows[name], _shift(rows[name], hit))
-    _note_first(rows, start_ns, over.any, policy)
-    confirmed = _confirmed(rows, start_ns, policy)
-    severe = _often(rows, "severe_bits", policy)
+    hits = np.array(
+        (over.anchored, over.adaptive, over.high, over.line, over.limit, over.severe), np.uint64
+    )
+    exceeds = over.any
+    silent = over.partial & ~exceeds & ~over.severe
+    before = np.array([rows[name] for name in CONFIRMING])
+    bits = np.where(silent, before, (before << np.uint64(1)) | hits)
+    for name, column in zip(CONFIRMING, bits, strict=True):
+        rows[name] = column
+    recent, often = _recent(rows, bits, policy)
+    _note_first(rows, start_ns, exceeds, np.logical_or.reduce(recent[:-1]))
+    lasted = start_ns - rows["first_ns"] >= int(policy.minimum_s * 1e9)
+    confirmed, severe = np.logical_or.reduce(often[:-1]) & lasted, often[-1]
     rows["calm"] = np.where(over.calm, rows["calm"] + 1, np.where(silent, rows["calm"], 0))
     rows["mild"] = np.where(over.severe, 0, rows["mild"] + ~over.partial)
     return _move(rows, confirmed, severe, policy)
@@ -83,37 +92,26 @@ def step(
 
 def forget(rows: Rows, which: Bools) -> None:
     """Forget exceedances that confirmed nothing yet, in place; what is open stays open."""
+    if not which.any():
+        return
     rows["severe_bits"] = np.where(which, 0, rows["severe_bits"])
     unconfirmed = which & (rows["zone"] == NORMAL)
     for name in (*CHARTS, "first_ns"):
         rows[name] = np.where(unconfirmed, 0, rows[name])
 
 
-def _shift(bits: NDArray[np.uint64], hit: Bools) -> NDArray[np.uint64]:
-    shifted: NDArray[np.uint64] = (bits << np.uint64(1)) | hit.astype(np.uint64)
-    return shifted
+def _recent(
+    rows: Rows, bits: NDArray[np.uint64], policy: ConfirmationPolicy
+) -> tuple[Bools, Bools]:
+    """Say of each of `CONFIRMING` whether it was over its limit of late, and whether often enough.
 
-
-def _recent(rows: Rows, name: str, policy: ConfirmationPolicy) -> NDArray[np.uint8]:
-    """Count the hits among the windows that confirmation looks at."""
-    recent = (np.uint64(1) << (policy.among + _more(rows, name, policy))) - np.uint64(1)
-    counted: NDArray[np.uint8] = np.bitwise_count(rows[name] & recent)
-    return counted
-
-
-def _often(rows: Rows, name: str, policy: ConfirmationPolicy) -> Bools:
-    """Say whether a chart was over its limit often enough."""
-    often: Bools = _recent(rows, name, policy) >= policy.needed + _more(rows, name, policy)
-    return often
-
-
-def _more(rows: Rows, name: str, policy: ConfirmationPolicy) -> NDArray[np.uint64]:
-    """Return how many windows more are looked at, and asked for, where they come rarely.
-
-    None for a limit on the level: no rough spell of the process reaches it, and hours count.
+    `bits` and both results are (6, rows). Where windows come rarely more are looked at and asked
+    for, but of a limit on the level: no rough spell of the process reaches it, and hours count.
     """
-    slow = is_slow(rows, policy) & (name not in AT_ONCE)
-    return np.where(slow, np.uint64(policy.slow_windows), np.uint64(0))
+    more = np.uint64(policy.slow_windows) * (is_slow(rows, policy) & PATIENT).astype(np.uint64)
+    among = (np.uint64(1) << (policy.among + more)) - np.uint64(1)
+    counted = np.bitwise_count(bits & among)
+    return counted > 0, counted >= policy.needed + more
 
 
 def is_slow(rows: Rows, policy: ConfirmationPolicy) -> Bools:
@@ -122,24 +120,10 @@ def is_slow(rows: Rows, policy: ConfirmationPolicy) -> Bools:
     return slow
 
 
-def _note_first(
-    rows: Rows, start_ns: NDArray[np.int64], over: Bools, policy: ConfirmationPolicy
-) -> None:
+def _note_first(rows: Rows, start_ns: NDArray[np.int64], over: Bools, recent: Bools) -> None:
     """Remember when the present run of exceedances began; forget it when none is in sight."""
-    recent = np.zeros(len(rows), np.bool_)
-    for name in CHARTS:
-        recent |= _recent(rows, name, policy) > 0
     began = over & (rows["first_ns"] == 0)
     rows["first_ns"] = np.where(began, start_ns, np.where(recent, rows["first_ns"], 0))
-
-
-def _confirmed(rows: Rows, start_ns: NDArray[np.int64], policy: ConfirmationPolicy) -> Bools:
-    often = np.zeros(len(rows), np.bool_)
-    for name in CHARTS:
-        often |= _often(rows, name, policy)
-    lasted = start_ns - rows["first_ns"] >= int(policy.minimum_s * 1e9)
-    confirmed: Bools = often & lasted
-    return confirmed
 
 
 def _move(
@@ -152,7 +136,7 @@ def _move(
     lowered = (zone == ALARM) & (rows["mild"] >= policy.clear_windows)
     cleared = (zone == WARNING) & ~escalated & (rows["calm"] >= policy.clear_windows)
     rows["zone"] = zone + raised + escalated - lowered - cleared.astype(np.int64)
-    change: NDArray[np.int64] = np.select(
-        [raised, escalated, lowered, cleared], [RAISED, ESCALATED, LOWERED, CLEARED], STAY
-    )
+    change: NDArray[np.int64] = (
+        RAISED * raised + ESCALATED * escalated + LOWERED * lowered + CLEARED * cleared
+    )  # one of them at most
     return change

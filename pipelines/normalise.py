@@ -17,7 +17,7 @@ import numpy as np
 from pipelines.quantised import dequantise, quantise, thinned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -385,17 +385,16 @@ class BaselineSummary:
 
 
 def normalise(
-    log_bands: Floats, baselines: Sequence[Baseline], clip: float = CLIP
+    log_bands: Floats, location: Floats, scale: Floats, clip: float = CLIP
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return departures from health of (n, axes, frames, bands), and which bands count.
 
-    `baselines` has one entry for each of the n windows, of any sensors. The departures have the
+    `location` and `scale` are those of a baseline, (axes, bands), or one for each of the n windows,
+    of any sensors, (n, axes, bands). The departures have the
     shape of `log_bands`, float32, in robust standard deviations, clipped to +-`clip`, 0 where a
     band is unknown; the mask is (n, axes, bands), true where it is known.
     """
-    location = np.stack([baseline.location for baseline in baselines])[:, :, None, :]
-    scale = np.stack([baseline.scale for baseline in baselines])[:, :, None, :]
-    departure = (log_bands - location) / scale
+    departure = (log_bands - location[..., None, :]) / scale[..., None, :]
     mask = np.isfinite(departure).all(axis=2)
     clipped = np.clip(departure, np.float32(-clip), np.float32(clip))
     return np.where(mask[:, :, None, :], clipped, np.float32(0.0)), mask

@@ -31,7 +31,7 @@ def baseline_of(first: Life) -> Baseline:
 def sequences_of(life: Life, baseline: Baseline) -> NDArray[np.float32]:
     """Return normalised sequences, (windows, axes, frames, bands)."""
     log_bands = np.stack([one.log_bands for one in life.observations])
-    return normalise(log_bands, [baseline] * len(life))[0]
+    return normalise(log_bands, baseline.location, baseline.scale)[0]
 
 
 def band_means(life: Life, baseline: Baseline) -> Floats:

@@ -16,6 +16,7 @@ from models.detector import Detector, DetectorSettings, no_limits
 from models.evaluation import Track
 from models.evaluation.bands import baseline_of, principal_axes, sequences_of
 from models.evaluation.lives import BATCH
+from models.state import SensorState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from models.evaluation.lives import Life
     from models.judgement import Judgement
     from models.policy import ChartPolicy, LimitsLookup
-    from models.state import SensorState
     from pipelines.features import Observation
     from pipelines.normalise import Baseline
     from pipelines.window import SensorKey
@@ -107,7 +107,7 @@ class FleetBaseline(View):
         centre[:, :bands] = _usual([each.location for each in self.fleet])
         spread[:, :bands] = _usual([each.scale for each in self.fleet])
         baseline = replace(own, centre=centre, spread=spread)
-        return replace(state, cold=replace(state.cold, baseline=baseline))
+        return SensorState(state.hot, replace(state.cold, baseline=baseline))
 
 
 def _usual(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -151,7 +151,7 @@ def drawn(fleet: Fleet, board: Board, width: int) -> list[str]:
 def at_index(fleet: Fleet, index: int, zone: Zone, status: Status) -> Board:
     truth, board = fleet.truth[0], Board()
     seen = replace(observation(window(0, *truth.key)), start_ns=time_ns(fleet.spec, index))
-    board.add([replace(judgement(seen, 1), zone=zone, status=status)])
+    board.add([msgspec.structs.replace(judgement(seen, 1), zone=zone, status=status)])
     return board
 
 
@@ -197,7 +197,8 @@ def test_rounds_are_spread_over_the_time_to_show(fleet: Fleet) -> None:
 def test_the_board_keeps_the_worst_sensor_in_sight() -> None:
     board = Board(every=1)
     calm = judgement(observation(window(0, sensor="de")), 2)
-    loud = replace(judgement(observation(window(0, sensor="nde")), 1), zone=Zone.ALARM)
+    seen = judgement(observation(window(0, sensor="nde")), 1)
+    loud = msgspec.structs.replace(seen, zone=Zone.ALARM)
     board.add([calm, loud])
     assert worst(board.machines["pump"]).name == "nde"
     assert board.windows == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 import structlog
@@ -370,7 +371,7 @@ def test_a_sensor_that_sends_old_windows_alone_falls_silent(
 
     def late(states: Any, observations: Any, place_of: Any) -> Any:
         new, judgements = judge(states, observations, place_of)
-        return new, [replace(one, verdict=Verdict.LATE) for one in judgements]
+        return new, [msgspec.structs.replace(one, verdict=Verdict.LATE) for one in judgements]
 
     monkeypatch.setattr(bench.judge, "judge", late)
     for _ in range(8):

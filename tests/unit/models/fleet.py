@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -140,7 +140,7 @@ def judge_all(
 
 def comparable(judgement: Judgement) -> str:
     """Return everything a judgement says as text: NaN equals NaN there."""
-    return repr(replace(judgement, observation=None))  # type: ignore[arg-type]
+    return repr(msgspec.structs.replace(judgement, observation=None))
 
 
 def stored(states: dict[SensorKey, SensorState]) -> dict[SensorKey, tuple[bytes, bytes]]:

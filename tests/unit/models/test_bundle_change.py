@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -83,7 +84,7 @@ def stored(states: dict[SensorKey, SensorState]) -> dict[SensorKey, tuple[bytes,
 
 
 def comparable(judgement: Judgement) -> str:
-    return repr(replace(judgement, observation=None))  # type: ignore[arg-type]
+    return repr(msgspec.structs.replace(judgement, observation=None))
 
 
 # ---- the same features, another network --------------------------------------------------------
@@ -174,7 +175,8 @@ def test_a_sensor_without_examples_begins_from_the_fleets_prior() -> None:
     states = monitored(120)
     bare = replace(states[KEY].cold, examples=None, charted=())
     other = detector(QUICK, of=SAME_FEATURES)
-    new, judged = judge_all(other, [observation(120)], (), {KEY: replace(states[KEY], cold=bare)})
+    known = {KEY: SensorState(states[KEY].hot, bare)}
+    new, judged = judge_all(other, [observation(120)], (), known)
     assert judged[0].verdict is Verdict.SCORED
     assert new[KEY].row["anchor_count"] == 1.0
     assert new[KEY].cold is bare

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -325,7 +326,7 @@ def test_what_was_said_of_a_baseline_ends_with_it() -> None:
     assert standing.flags == COMPARED | STANDS_OUT
     standing.go_on(last)
     assert standing.flags == COMPARED | STANDS_OUT
-    standing.go_on(replace(last, baseline=states[key("a")].cold.baseline))
+    standing.go_on(msgspec.structs.replace(last, baseline=states[key("a")].cold.baseline))
     assert standing.flags == 0
 
 

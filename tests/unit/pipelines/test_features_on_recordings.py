@@ -56,7 +56,8 @@ def departures(observations: list[Observation]) -> NDArray[np.float32]:
     for observation in observations[:COMMISSIONING]:
         summary = summary.add(observation)
     log_bands = np.stack([observation.log_bands for observation in observations])
-    found, _ = normalise(log_bands, [summary.baseline()] * len(observations))
+    baseline = summary.baseline()
+    found, _ = normalise(log_bands, baseline.location, baseline.scale)
     return found[:, 0, 0, SETTINGS.bands :]
 
 

@@ -179,7 +179,7 @@ def test_bands_never_seen_stay_unknown() -> None:
         observation.log_bands[..., 5] = np.nan
     baseline = summarise(observations).baseline()
     assert np.isnan(baseline.location[0, 5])
-    departures, mask = normalise(observations[0].log_bands[None], [baseline])
+    departures, mask = normalise(observations[0].log_bands[None], baseline.location, baseline.scale)
     assert not mask[0, 0, 5]
     assert mask.sum() == BANDS - 1
     assert (departures[..., 5] == 0).all()
@@ -207,7 +207,7 @@ def test_departures_are_in_standard_deviations_and_clipped() -> None:
     centre = np.broadcast_to(baseline.location[:, None, :], (1, FRAMES, BANDS))
     shifts = np.array([0.0, 2.0, -3.0, 100.0, -100.0])
     log_bands = np.stack([centre + s * baseline.scale[:, None, :] for s in shifts])
-    departures, mask = normalise(log_bands.astype(np.float32), [baseline] * 5)
+    departures, mask = normalise(log_bands.astype(np.float32), baseline.location, baseline.scale)
     expected = np.clip(shifts, -CLIP, CLIP)
     assert departures == pytest.approx(
         np.broadcast_to(expected[:, None, None, None], departures.shape), abs=1e-3
@@ -219,7 +219,9 @@ def test_departures_are_in_standard_deviations_and_clipped() -> None:
 def test_many_sensors_at_once_are_as_each_by_itself() -> None:
     baselines = [summarise(healthy(20, 2, seed)).baseline() for seed in range(6)]
     log_bands = np.stack([o.log_bands for o in healthy(6, 2, 99)])
-    together, _ = normalise(log_bands, baselines)
+    locations = np.stack([baseline.location for baseline in baselines])
+    scales = np.stack([baseline.scale for baseline in baselines])
+    together, _ = normalise(log_bands, locations, scales)
     for i, baseline in enumerate(baselines):
-        alone, _ = normalise(log_bands[i : i + 1], [baseline])
+        alone, _ = normalise(log_bands[i : i + 1], baseline.location, baseline.scale)
         assert np.array_equal(alone[0], together[i])

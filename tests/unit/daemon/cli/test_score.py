@@ -6,12 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from daemon.cli.score import ALERTS_SHOWN, Summary, rows_in
 from daemon.errors import ExitStatus
@@ -94,10 +93,15 @@ def test_a_summary_names_what_was_commissioned_with_suspicion(
 
 def test_a_summary_tells_the_alerts_in_their_own_words(capsys: pytest.CaptureFixture[str]) -> None:
     one, event = judgement(observation(window(3)), 3), raised(text="pump/de departs.")
-    follows = msgspec.structs.replace(event, id="later", link="follows first")
-    escalated = msgspec.structs.replace(event, transition=Transition.ESCALATED)
+    follows = replace(event, id="later", link="follows first")
+    escalated = replace(event, transition=Transition.ESCALATED)
     summary = Summary()
-    summary.add([replace(one, events=(event,)), replace(one, events=(follows, escalated))])
+    summary.add(
+        [
+            replace(one, events=(event,)),
+            replace(one, events=(follows, escalated)),
+        ]
+    )
     summary.add([replace(one, events=(event,)) for _ in range(ALERTS_SHOWN)])
     summary.print()
     told = capsys.readouterr().out.splitlines()

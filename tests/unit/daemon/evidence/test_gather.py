@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -42,7 +43,7 @@ def test_a_window_that_begins_no_run_and_tells_nothing_is_no_evidence() -> None:
 
 
 def test_the_first_window_of_a_run_is_kept_as_it_came_for_the_alert_it_may_become() -> None:
-    (one,) = exhibits(replace(NOW, run=Run(began_ns=8)))
+    (one,) = exhibits(msgspec.structs.replace(NOW, run=Run(began_ns=8)))
     assert (one.sensor, one.alert, one.part) == (PUMP, alert_id(PUMP, 8), "first")
     assert one.value is not None
     kept = decode_evidence(one.value)
@@ -53,7 +54,7 @@ def test_the_first_window_of_a_run_is_kept_as_it_came_for_the_alert_it_may_becom
 
 
 def test_a_run_that_lapses_takes_its_first_window_away() -> None:
-    (one,) = exhibits(replace(NOW, run=Run(lapsed_ns=5)))
+    (one,) = exhibits(msgspec.structs.replace(NOW, run=Run(lapsed_ns=5)))
     assert (one.alert, one.part, one.value) == (alert_id(PUMP, 5), "first", None)
 
 
@@ -64,7 +65,7 @@ def test_the_windows_that_raise_and_escalate_are_kept_with_what_was_told(
     transition: Transition, part: str
 ) -> None:
     told = event("alert-1", transition=transition)
-    (one,) = exhibits(replace(NOW, events=(told,)))
+    (one,) = exhibits(msgspec.structs.replace(NOW, events=(told,)))
     assert (one.alert, one.part) == ("alert-1", part)
     assert one.value is not None
     assert decode_evidence(one.value).event == told
@@ -72,13 +73,13 @@ def test_the_windows_that_raise_and_escalate_are_kept_with_what_was_told(
 
 @pytest.mark.parametrize("transition", [Transition.LOWERED, Transition.CLEARED])
 def test_what_gets_better_needs_no_evidence(transition: Transition) -> None:
-    assert exhibits(replace(NOW, events=(event(transition=transition),))) == []
+    assert exhibits(msgspec.structs.replace(NOW, events=(event(transition=transition),))) == []
 
 
 def test_a_window_that_no_record_could_hold_is_left_out() -> None:
     long = replace(window(), samples=np.ones((1, 500_000), "<i2"))
     record = replace(RECORD, value=long)
-    assert exhibits(replace(NOW, run=Run(began_ns=8)), record) == []
+    assert exhibits(msgspec.structs.replace(NOW, run=Run(began_ns=8)), record) == []
 
 
 def test_an_alert_leaves_its_windows_and_a_moment_leaves_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -30,7 +31,7 @@ def test_a_late_window_says_so() -> None:
 
 
 def test_a_ratio_that_does_not_exist_is_left_out() -> None:
-    (line,) = lines(Points(losses=[replace(judgement(), adaptive=math.nan)]))
+    (line,) = lines(Points(losses=[msgspec.structs.replace(judgement(), adaptive=math.nan)]))
     assert "adaptive_ratio" not in line
     assert line.count("=") == 8
 
@@ -71,7 +72,7 @@ def test_a_vibration_point_has_one_line_per_axis() -> None:
 
 def test_fault_lines_are_written_where_they_are_known() -> None:
     seen = replace(judgement().observation, fault_lines=np.array([[1, 2, 3, math.nan]], np.float32))
-    (line,) = lines(Points(vibrations=[replace(judgement(), observation=seen)]))
+    (line,) = lines(Points(vibrations=[msgspec.structs.replace(judgement(), observation=seen)]))
     assert "fault_bpfo=1,fault_bpfi=2,fault_bsf2=3,band_00=0" in line
 
 
