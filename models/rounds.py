@@ -113,6 +113,8 @@ class Round:
     """Windows of which some axes are lost and the others say something."""
     duplicate: Bools
     late: Bools
+    active: Bools
+    """Windows that are newer than the last of their sensor."""
     alike: Bools
     odd: Bools
     notes: list[tuple[Note, ...]]
@@ -136,6 +138,7 @@ class Round:
         seen = rows["index"] > 0
         again = (rows["recent_ns"] == start_ns[:, np.newaxis]).any(axis=1)
         duplicate = seen & (again | (start_ns == rows["last_ns"]))
+        late = seen & (start_ns < rows["last_ns"]) & ~duplicate
         return cls(
             number=number,
             positions=positions,
@@ -152,17 +155,13 @@ class Round:
             clipped=np.array([_clipped(one.quality) for one in observations]),
             partial=np.array([bool(one.quality.lost) for one in observations], np.bool_),
             duplicate=duplicate,
-            late=seen & (start_ns < rows["last_ns"]) & ~duplicate,
+            late=late,
+            active=~(duplicate | late),
             alike=np.array(list(map(alike, colds, views)), np.bool_),
             odd=np.zeros(len(positions), np.bool_),
             notes=[()] * len(positions),
             bundles=[None] * len(positions),
         )
-
-    @property
-    def active(self) -> Bools:
-        """Windows that are newer than the last of their sensor."""
-        return ~(self.duplicate | self.late)
 
     @property
     def whole(self) -> Bools:
