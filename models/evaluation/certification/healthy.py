@@ -237,11 +237,12 @@ def _count_causes(
     machines = {machine.asset: machine for machine in spec.machines}
     counts = result.causes.setdefault(budget, {})
     for alert in raised:
-        name = cause(_events(machines[alert.key.asset]), alert.index, seen[alert.key].first())
+        name = cause(happened(machines[alert.key.asset]), alert.index, seen[alert.key].first())
         counts[name] = counts.get(name, 0) + 1
 
 
-def _events(machine: MachineSpec) -> tuple[Event, ...]:
+def happened(machine: MachineSpec) -> tuple[Event, ...]:
+    """Return everything that happens to a machine with one sensor."""
     return (*machine.events, *machine.sensors[0].events)
 
 
@@ -285,7 +286,7 @@ def _close(
 
 
 def _count_events(result: Healthy, machine: MachineSpec, alerts: Sequence[int]) -> None:
-    for event in _events(machine):
+    for event in happened(machine):
         name = CAUSES[type(event)]
         result.happened[name] = result.happened.get(name, 0) + 1
         if isinstance(event, Burst):
@@ -318,7 +319,7 @@ def _explained(
         key=alert.key,
         index=index,
         chart="+".join(over) or OTHER,
-        cause=cause(_events(machine), index, own.first()),
+        cause=cause(happened(machine), index, own.first()),
         zone=worst,
         windows=last - index,
     )
