@@ -2,7 +2,7 @@
 
 `python -m benchmarks.detector`:
 
-10,000 commissioned sensors with one axis send one window each, in turn; the engine
+Of 10,000 commissioned sensors with one axis 20 batches, or all, send one window each; the engine
 reconstructs zeros and its time is taken off. One core, process time, the best of several rounds;
 beside it, as a yardstick for the machine, what the features of such windows cost.
 """

@@ -5,8 +5,9 @@
 Recordings hold hours of health, so a method without a false alert on them may have many a year.
 Each sensor lives half a year at one window in 10 min, in the family that ours is certified on: with
 the defaults that is `benchmarks.certification --only healthy --sensor-years 20 --seed 11`, which
-has the figure of ours. Every method learns from the first 100 windows; alerts that at most ten
-windows lie between are one, put down to what happened to the sensor last.
+has the figure of ours. Every method learns from the first 100 windows; alerts with fewer than ten
+windows between them are one, put down to what happened to the sensor last. Only ours has gates: the
+others judge a machine that stands.
 
 Sensors are drawn as features, so the RMS of the envelope is taken to be proportional to the RMS of
 the band that it demodulates; with `BEARINGWATCH_DATA` both are compared on the learning bearings.

@@ -390,9 +390,9 @@ def normalise(
     """Return departures from health of (n, axes, frames, bands), and which bands count.
 
     `location` and `scale` are those of a baseline, (axes, bands), or one for each of the n windows,
-    of any sensors, (n, axes, bands). The departures have the
-    shape of `log_bands`, float32, in robust standard deviations, clipped to +-`clip`, 0 where a
-    band is unknown; the mask is (n, axes, bands), true where it is known.
+    of any sensors, (n, axes, bands). The departures have the shape of `log_bands`, float32, in
+    robust standard deviations, clipped to +-`clip`, 0 where a band is unknown; the mask is (n,
+    axes, bands), true where it is known.
     """
     departure = (log_bands - location[..., None, :]) / scale[..., None, :]
     mask = np.isfinite(departure).all(axis=2)

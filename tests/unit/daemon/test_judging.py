@@ -167,7 +167,7 @@ def test_a_plants_wish_is_another_basis(bundles: Path, wanted: dict[str, float])
     ("previous", "status", "said"),
     [
         ("old", 0, "ok: previous bundles old "),
-        ("fleet-1", 0, "ok: previous bundles fleet-1 32ec5fd91a741e92"),
+        ("fleet-1", 0, "ok: previous bundles fleet-1 be4b8080d9fade52"),
         ("nowhere", 3, "not a bundle"),
     ],
 )
