@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from benchmarks.detection import table
-from benchmarks.starts import BEARINGS, read
+from benchmarks.starts import BEARINGS, judge_by, read
 from models.budget import SECONDS_PER_YEAR
 from models.bundle import load_bundle
 from models.engines import open_engine
@@ -36,7 +36,6 @@ from models.evaluation.certification.healthy import Exposure, cause, happened
 from models.evaluation.charted import Network
 from models.evaluation.labels import Label
 from models.evaluation.lives import Life
-from models.evaluation.outcomes import judge_outcome
 from pipelines.simulator.feature_fleet import FeatureFleet
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ METHODS: Final = tuple(name for name in BASELINES if name not in {*NEEDS_KERAS, 
 ENVELOPE: Final = "envelope-6-sigma"
 CADENCE_S: Final = 600.0
 HALF_YEAR: Final = round(SECONDS_PER_YEAR / 2 / CADENCE_S)
-SEED: Final = 0
 
 
 def main() -> None:
@@ -67,16 +65,18 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=(*CHARTED, *METHODS), default=METHODS)
     asked = parser.parse_args()
     bundle = load_bundle()
-    methods = choose(asked.methods, Setting(Network(bundle, open_engine(bundle)), []))
+    setting = Setting(Network(bundle, open_engine(bundle)), [])
+    methods = choose(asked.methods, setting)
     if "BEARINGWATCH_DATA" in os.environ:
-        print(table(likeness(bundle.features)), end="\n\n")
+        (envelope,) = choose([ENVELOPE], setting)
+        print(table(likeness(envelope, bundle.features)), end="\n\n")
     exposure = Exposure(asked.sensors, HALF_YEAR, CADENCE_S, asked.seed)
     outcomes: dict[str, list[Outcome]] = {method.name: [] for method in methods}
     causes = {method.name: Counter[str]() for method in methods}
     for number, (life, events) in enumerate(lives(exposure, bundle.features), 1):
         for method in methods:
             # Without its life, of which there is not room for all.
-            outcome = replace(judged(method, life), life=life.part(0, 0))
+            outcome = replace(judge_by(method, life), life=life.part(0, 0))
             outcomes[method.name].append(outcome)
             causes[method.name].update(cause(events, k, FIRST_WINDOWS) for k in outcome.false)
         print(f"{number} of {asked.sensors} sensors", file=sys.stderr, flush=True)
@@ -106,12 +106,6 @@ def band_rms(seen: Sequence[Observation], features: FeatureSettings) -> NDArray[
     return np.asarray(np.sqrt(np.nansum(10.0**logs, axis=3).mean(axis=2)), np.float64)
 
 
-def judged(method: Method, life: Life) -> Outcome:
-    """Let a method learn a sensor's first windows and judge the others."""
-    fitted = method.fit(life.part(0, FIRST_WINDOWS), SEED)
-    return judge_outcome(life, fitted.judge(life.part(FIRST_WINDOWS)))
-
-
 def rates(
     outcomes: dict[str, list[Outcome]], causes: dict[str, Counter[str]], years: float
 ) -> list[list[str]]:
@@ -133,16 +127,14 @@ def rates(
     return rows
 
 
-def likeness(features: FeatureSettings) -> list[list[str]]:
+def likeness(method: Method, features: FeatureSettings) -> list[list[str]]:
     """Return what the envelope's method says of the learning bearings by either number."""
-    bundle = load_bundle()
-    (method,) = choose([ENVELOPE], Setting(Network(bundle, open_engine(bundle)), []))
     rows = [[ENVELOPE, "correlation of logs", "by the envelope: first alert", "by the band"]]
     for name in BEARINGS:
         (life,) = read(f"femto/{name}.npz", features)
         other = replace(life, envelope_rms=band_rms(life.observations, features))
         logs = np.log([life.envelope_rms[:, 0], other.envelope_rms[:, 0]])
-        told = [judged(method, one) for one in (life, other)]
+        told = [judge_by(method, one) for one in (life, other)]
         firsts = [", ".join(map(str, (*one.disputed, one.detected))) for one in told]
         rows.append([name, f"{np.corrcoef(logs)[0, 1]:.4f}", *firsts])
     return rows

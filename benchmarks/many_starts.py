@@ -15,24 +15,20 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from benchmarks.detection import table
-from benchmarks.starts import BEARINGS, judge, read_starts
+from benchmarks.starts import BEARINGS, judge, judge_by, read_starts
 from models.bundle import load_bundle
 from models.detector import Detector, DetectorSettings
 from models.engines import open_engine
-from models.evaluation import FIRST_WINDOWS
 from models.evaluation.catalogue import BASELINES, NEEDS_KERAS, OURS, Setting, choose
 from models.evaluation.charted import Network
-from models.evaluation.outcomes import judge_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.starts import Start
-    from models.evaluation import Method
     from models.evaluation.outcomes import Outcome
 
 OTHERS: Final = tuple(name for name in BASELINES if name not in NEEDS_KERAS)
-SEED: Final = 0
 
 
 def main() -> None:
@@ -43,7 +39,7 @@ def main() -> None:
     ours = Detector(bundle, engine, DetectorSettings(charts=bundle.charts))
     found = {OURS: judge([one.life for one in starts], ours)}
     for method in choose(OTHERS, Setting(Network(bundle, engine), [])):
-        found[method.name] = [judge_start(method, one) for one in starts]
+        found[method.name] = [judge_by(method, one.life) for one in starts]
     rows = [["method", "found", "in time", "clean", "undisputed", *COMPARED]]
     rows += [[name, *sums(own), *compared(found[OURS], own)] for name, own in found.items()]
     print(table(rows))
@@ -53,12 +49,6 @@ def main() -> None:
     for name, own in found.items():
         rows.append([name, *(" ".join(sums(own, of(starts, one))[:3]) for one in BEARINGS)])
     print(f"\n{table(rows)}")
-
-
-def judge_start(method: Method, start: Start) -> Outcome:
-    """Let a method learn a start's first windows and judge the others."""
-    fitted = method.fit(start.life.part(0, FIRST_WINDOWS), SEED)
-    return judge_outcome(start.life, fitted.judge(start.life.part(FIRST_WINDOWS)))
 
 
 def of(starts: Sequence[Start], bearing: str) -> list[int]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.detection import FEMTO_LABELS, machine
 from benchmarks.elsewhere import as_is, one_axis
-from models.evaluation import Track
+from models.evaluation import FIRST_WINDOWS, Track
 from models.evaluation.charted import ZONES
 from models.evaluation.labels import read_labels, shipped_labels
 from models.evaluation.lives import read_lives
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from benchmarks.elsewhere import Change
     from models.detector import Detector
+    from models.evaluation import Method
     from models.evaluation.lives import Life
     from models.evaluation.outcomes import Outcome
     from models.state import SensorState
@@ -43,6 +44,8 @@ APART: Final = 200
 """Windows from one start to the next, and at least so many before the onset."""
 
 BATCH: Final = 32
+
+SEED: Final = 0
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,13 @@ def judge(lives: Sequence[Life], detector: Detector) -> list[Outcome]:
     return [_outcome(life, zones[life.key]) for life in lives]
 
 
+def judge_by(method: Method, life: Life) -> Outcome:
+    """Let a method learn a sensor's first windows and judge the others."""
+    fitted = method.fit(life.part(0, FIRST_WINDOWS), SEED)
+    return judge_outcome(life, fitted.judge(life.part(FIRST_WINDOWS)))
+
+
 def _outcome(life: Life, zones: list[int]) -> Outcome:
-    behind = np.array(zones[100:], np.int8)
+    behind = np.array(zones[FIRST_WINDOWS:], np.int8)
     unknown = np.full(len(behind), np.nan)
     return judge_outcome(life, Track(behind, unknown, unknown))

@@ -97,7 +97,8 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
     sensor's windows from 0, late ones and duplicates not counted (-1). `bundles` are the hashes
     of the bundle before and after, where a note tells of another bundle. `baseline` is the one in
     force behind the window, `features` the hash of what it was learnt by. `run` is given where a
-    run of exceedances began or lapsed, `grounds` where an alert was raised.
+    run of exceedances began or lapsed, `grounds` where an alert was raised. Nothing that it holds
+    leads back to it, so the garbage collector need not look at it.
     """
 
     observation: Observation
