@@ -6,8 +6,9 @@ standard deviations of the sensor's own bands, so the unit means the same on any
 
 * The *anchored* chart compares with what the sensor charted in its first monitored windows,
   shrunk towards the fleet's health (conjugate normal mean, Gelman et al., Bayesian Data Analysis,
-  3.3: the prior is worth `prior_windows` windows), then frozen. It cannot be led astray by a slow
-  fault and is therefore wide.
+  3.3: the prior is worth `prior_windows` windows), then frozen. Where those windows are less than a
+  day, what it charted over a day takes their place once, if the loss is back at its mean by then.
+  It cannot be led astray by a slow fault and is therefore wide.
 * The *adaptive* chart is an exponentially weighted mean and variance (West 1979) that stands still
   while anything exceeds. It follows wear-in and is tighter.
 * The *high* chart is an adaptive one on how far the high bands, where impacts ring, stand out of
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from models.rounding import round_significant
-from models.state import PROVISIONAL, QUIETER
+from models.state import PROVISIONAL, QUIETER, SETTLED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,9 +90,10 @@ def reset(rows: Rows, prior: Prior, correlation: float) -> None:
     rows["correlation"] = correlation
     rows["last_deviation"] = 0.0
     rows["mean_deviation"] = 0.0
-    rows["anchor_count"] = 0.0
-    rows["anchor_mean"] = 0.0
-    rows["anchor_squares"] = 0.0
+    rows["flags"] &= ~np.uint32(SETTLED)
+    for reference in ("anchor", "long"):
+        for name in ("count", "mean", "squares"):
+            rows[f"{reference}_{name}"] = 0.0
     rows["adaptive_count"] = 0.0
     rows["adaptive_mean"] = prior.mean
     rows["adaptive_variance"] = prior.scale**2
@@ -108,10 +110,11 @@ def carry_over(rows: Rows, before: Floats, after: Floats) -> None:
     """
     slope = (after.std() + SPREAD_FLOOR) / (before.std() + SPREAD_FLOOR)
     slope = min(max(slope, 1.0 / STEEPEST), STEEPEST)
-    for chart in ("anchor", "adaptive"):
+    for chart in ("anchor", "long", "adaptive"):
         mean = rows[f"{chart}_mean"]
         rows[f"{chart}_mean"] = after.mean() + slope * (mean - before.mean())
     rows["anchor_squares"] *= slope**2
+    rows["long_squares"] *= slope**2
     rows["adaptive_variance"] *= slope**2
 
 
@@ -202,10 +205,36 @@ def lag_correlation(rows: Rows) -> Floats:
     return correlation
 
 
-def learn(rows: Rows, value: Floats, healthy: Bools, policy: ChartPolicy) -> None:
-    """Take healthy windows into the references of the loss."""
-    _learn_anchor(rows, value, healthy & (rows["anchor_count"] < policy.reference_windows))
+def learn(rows: Rows, value: Floats, healthy: Bools, policy: ChartPolicy) -> Bools:
+    """Take healthy windows into the references of the loss; return whose anchored one moved."""
+    unsettled = healthy & ((rows["flags"] & SETTLED) == 0)
+    refined = np.zeros(len(rows), np.bool_)
+    if unsettled.any():
+        first = unsettled & (rows["anchor_count"] < policy.reference_windows)
+        _gather(rows, "anchor", value, first)
+        _gather(rows, "long", value, unsettled)
+        refined = _settle(rows, unsettled, policy)
     _follow(rows, "adaptive", value, healthy, policy.adaptive_windows)
+    return refined
+
+
+def _settle(rows: Rows, unsettled: Bools, policy: ChartPolicy) -> Bools:
+    """Freeze the anchored reference for good; return where it came to be that of many hours.
+
+    First it is that of `reference_windows`, and stays so where these last `reference_span_s`. Else
+    all healthy windows of so long take their place, worth no more than those against the fleet's
+    prior, since neighbours are alike; and only while the loss is back at their mean. What wanders
+    comes back there, what grows does not.
+    """
+    count, first = rows["long_count"], policy.reference_windows
+    lasted = unsettled & (count >= first) & (count * rows["cadence_s"] >= policy.reference_span_s)
+    refined: Bools = lasted & (count > first) & (rows["adaptive_mean"] <= rows["long_mean"])
+    squares = rows["long_squares"] * (first / np.maximum(count, 1.0))
+    rows["anchor_mean"] = np.where(refined, rows["long_mean"], rows["anchor_mean"])
+    rows["anchor_squares"] = np.where(refined, squares, rows["anchor_squares"])
+    settled = refined | (lasted & (count == first))
+    rows["flags"] = np.where(settled, rows["flags"] | np.uint32(SETTLED), rows["flags"])
+    return refined
 
 
 def _anchor(rows: Rows, policy: ChartPolicy, prior: Prior) -> tuple[Floats, Floats]:
@@ -216,13 +245,14 @@ def _anchor(rows: Rows, policy: ChartPolicy, prior: Prior) -> tuple[Floats, Floa
     return location, np.maximum(np.sqrt(variance), policy.scale_floor)
 
 
-def _learn_anchor(rows: Rows, value: Floats, chosen: Bools) -> None:
-    count = rows["anchor_count"] + chosen
-    delta = np.where(chosen, value - rows["anchor_mean"], 0.0)
-    mean = rows["anchor_mean"] + delta / np.maximum(count, 1.0)
-    rows["anchor_squares"] += delta * (rows["anchor_mean"] + delta - mean)
-    rows["anchor_mean"] = mean
-    rows["anchor_count"] = count
+def _gather(rows: Rows, reference: str, value: Floats, chosen: Bools) -> None:
+    """Take values into a reference's mean and sum of squared deviations (Welford 1962)."""
+    count, mean, squares = (f"{reference}_{name}" for name in ("count", "mean", "squares"))
+    rows[count] += chosen
+    delta = np.where(chosen, value - rows[mean], 0.0)
+    moved = rows[mean] + delta / np.maximum(rows[count], 1.0)
+    rows[squares] += delta * (rows[mean] + delta - moved)
+    rows[mean] = moved
 
 
 def _follow(rows: Rows, chart: str, value: Floats, chosen: Bools, memory: float) -> None:

@@ -319,11 +319,12 @@ class Judge:
         charts.correlate(
             rows, value[chosen], healthy & ~quieter, self._settings.charts, self._settings.budget
         )
-        charts.learn(rows, value[chosen], healthy & ~quieter, self._settings.charts)
+        refined = charts.learn(rows, value[chosen], healthy & ~quieter, self._settings.charts)
         high = batch.scores.high[current.positions][chosen]
         charts.learn_high(rows, high, healthy, self._settings.charts)
         turned = charts.turn_quieter(rows, seen, quieter, self._settings.charts)
         current.note(_spread(turned, chosen, len(change)), Note.QUIETER)
+        current.note(_spread(refined, chosen, len(change)), Note.REFERENCE_REFINED)
         current.rows[chosen] = rows
         return change
 

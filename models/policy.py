@@ -84,7 +84,10 @@ class ChartPolicy:
     high_sigmas: float = 4.0
     line_sigmas: float = 4.0
     reference_windows: int = 200
-    """Monitored windows that the anchored reference is learnt from, then it is frozen."""
+    """Monitored windows that the anchored reference is learnt from first."""
+    reference_span_s: float = 24 * 3600.0
+    """Where those last less than this they are replaced once, by all healthy windows of so long:
+    half an hour does not show how a machine wanders over a day."""
     prior_windows: float = 20.0
     """How many windows of its own the fleet's prior is worth: windows are autocorrelated."""
     prior_scale: float = 0.1

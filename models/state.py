@@ -11,6 +11,7 @@ refused with `StateError`.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
     Migration = Callable[[bytes], bytes]
 
-SCHEMA: Final = 5
+SCHEMA: Final = 6
+
+REFERENCE_OF_5: Final = 200
+"""Windows that the anchored reference was learnt from up to schema 5."""
 
 RECENT: Final = 8
 """Starts before the last one that are remembered, so that a window sent again is known."""
@@ -88,6 +92,10 @@ HOT: Final = np.dtype(
         ("mean_deviation", "<f8"),
         # starts of the windows before the last one, newest first; 0 where there was none
         ("recent_ns", "<i8", (RECENT,)),
+        # all healthy windows so far, until they take the place of the anchored reference
+        ("long_count", "<f8"),
+        ("long_mean", "<f8"),
+        ("long_squares", "<f8"),
     ]
 )
 """Layout of the hot record, little-endian."""
@@ -117,6 +125,8 @@ STANDS_OUT: Final = 4096
 """It stood out of them."""
 STARTED_LOW: Final = 8192
 """It was held for long enough and is charted, though it is not back at its level yet."""
+SETTLED: Final = 16384
+"""The anchored chart's reference is that of many hours, and stays as it is."""
 
 
 def _hot_of_2(record: bytes) -> bytes:
@@ -143,6 +153,20 @@ def _hot_of_5(record: bytes) -> bytes:
     return (5).to_bytes(4, "little") + record[4:] + bytes(8 * RECENT)
 
 
+def _hot_of_6(record: bytes) -> bytes:
+    """Lift a hot record of schema 5, whose anchored reference was that of the first windows.
+
+    It stays what a sensor that has one is judged by; others go on to learn theirs.
+    """
+    if len(record) < _ANCHOR_AT + 3 * 8:
+        raise StateError(f"hot state is damaged: {len(record)} bytes of schema 5")
+    anchor = record[_ANCHOR_AT : _ANCHOR_AT + 3 * 8]
+    known = bool(struct.unpack("<d", anchor[:8])[0] >= REFERENCE_OF_5)
+    flags = int.from_bytes(record[_FLAGS_AT : _FLAGS_AT + 4], "little") | SETTLED * known
+    lifted = record[4:_FLAGS_AT] + flags.to_bytes(4, "little") + record[_FLAGS_AT + 4 :]
+    return (6).to_bytes(4, "little") + lifted + anchor
+
+
 def _cold_of_3(record: bytes) -> bytes:
     """Lift a cold record of schema 2, which is as it was."""
     return (3).to_bytes(4, "little") + record[4:]
@@ -156,6 +180,11 @@ def _cold_of_4(record: bytes) -> bytes:
 def _cold_of_5(record: bytes) -> bytes:
     """Lift a cold record of schema 4, which is as it was."""
     return (5).to_bytes(4, "little") + record[4:]
+
+
+def _cold_of_6(record: bytes) -> bytes:
+    """Lift a cold record of schema 5, which is as it was."""
+    return (6).to_bytes(4, "little") + record[4:]
 
 
 def _cold_of_2(record: bytes) -> bytes:
@@ -176,12 +205,14 @@ HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {
     2: _hot_of_3,
     3: _hot_of_4,
     4: _hot_of_5,
+    5: _hot_of_6,
 }
 COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {
     1: _cold_of_2,
     2: _cold_of_3,
     3: _cold_of_4,
     4: _cold_of_5,
+    5: _cold_of_6,
 }
 """From schema version to the function that lifts a record's bytes to the next one.
 
@@ -331,6 +362,7 @@ def moved_up_to(state: SensorState, next_offset: int) -> SensorState:
 
 _OFFSET_AT: Final = int(HOT.fields["next_offset"][1])  # type: ignore[index]
 _FLAGS_AT: Final = int(HOT.fields["flags"][1])  # type: ignore[index]
+_ANCHOR_AT: Final = int(HOT.fields["anchor_count"][1])  # type: ignore[index]
 _FEATURES_AT: Final = int(HOT.fields["features"][1])  # type: ignore[index]
 
 

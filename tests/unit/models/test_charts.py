@@ -12,7 +12,7 @@ from models import charts
 from models.calibration import Calibration
 from models.charts import Prior
 from models.policy import BudgetPolicy, ChartPolicy
-from models.state import HOT, PROVISIONAL, QUIETER
+from models.state import HOT, PROVISIONAL, QUIETER, SETTLED
 
 POLICY = ChartPolicy()
 PRIOR = Prior(0.1, 0.1)
@@ -128,6 +128,74 @@ def test_the_anchored_reference_freezes_and_the_adaptive_one_does_not() -> None:
     assert late["adaptive_mean"][0] == pytest.approx(0.3, abs=0.01)
 
 
+DAY = POLICY.reference_span_s
+OFTEN_S = DAY / (3 * POLICY.reference_windows)
+"""A cadence at which a day has three times the windows of the first reference."""
+
+
+def watched(
+    values: Sequence[float], cadence_s: float = OFTEN_S
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.void]], list[int]]:
+    """Return what was learnt of `values`, and the windows in which the reference was refined."""
+    rows = fresh()
+    rows["cadence_s"] = cadence_s
+    moved = [charts.learn(rows, np.array([one]), ALWAYS, POLICY)[0] for one in values]
+    return rows, np.flatnonzero(moved).tolist()
+
+
+def wave(windows: int, swing: float = 0.1) -> list[float]:
+    """Return a loss that wanders up and down, its period twice the first reference."""
+    turn = math.pi / POLICY.reference_windows
+    return [0.1 + swing * math.sin(turn * k) for k in range(windows)]
+
+
+def test_what_wanders_over_a_day_widens_the_anchored_limit_once() -> None:
+    first = POLICY.reference_windows
+    early, none = watched(wave(3 * first - 2))
+    late, refined = watched(wave(8 * first))
+    assert not none
+    assert len(refined) == 1
+    assert 3 * first - 1 <= refined[0] < 5 * first
+    assert late["flags"][0] & SETTLED
+    assert read(late, 0.5).anchored < read(early, 0.5).anchored
+    assert late["anchor_mean"][0] == pytest.approx(np.mean(wave(refined[0] + 1)))
+    assert np.sqrt(late["anchor_squares"][0] / first) == pytest.approx(
+        np.std(wave(refined[0] + 1)), rel=1e-6
+    )
+
+
+def test_a_reference_of_many_hours_weighs_no_more_than_the_first() -> None:
+    rows, refined = watched(wave(8 * POLICY.reference_windows))
+    assert refined
+    assert rows["anchor_count"][0] == POLICY.reference_windows
+
+
+def test_a_loss_that_only_grows_keeps_the_first_reference() -> None:
+    first = POLICY.reference_windows
+    growing = np.linspace(0.1, 0.4, 20 * first).tolist()
+    rows, refined = watched(growing)
+    assert not refined
+    assert rows["anchor_mean"][0] == pytest.approx(np.mean(growing[:first]))
+
+
+def test_where_the_first_windows_are_a_day_they_are_the_reference_for_good() -> None:
+    first = POLICY.reference_windows
+    alone, _ = watched(wave(first), DAY / first)
+    later, refined = watched(wave(10 * first), DAY / first)
+    assert not refined
+    assert alone["flags"][0] & later["flags"][0] & SETTLED
+    for name in ("count", "mean", "squares"):
+        assert later[f"anchor_{name}"] == alone[f"anchor_{name}"]
+
+
+def test_a_new_baseline_begins_both_references_anew() -> None:
+    rows, _ = watched(wave(8 * POLICY.reference_windows))
+    charts.reset(rows, PRIOR, 0.1)
+    assert not rows["flags"][0] & SETTLED
+    for reference in ("anchor", "long"):
+        assert not any(rows[f"{reference}_{name}"][0] for name in ("count", "mean", "squares"))
+
+
 def test_windows_that_are_not_healthy_teach_nothing() -> None:
     rows = learnt([0.1] * 10)
     before = rows.tobytes()
@@ -240,6 +308,7 @@ def test_references_are_carried_over_along_the_line_from_old_to_new() -> None:
     rows = learnt([0.2, 0.3, 0.4] * 20)
     before = np.array([0.2, 0.3, 0.4])
     spread = float(before.std())
+    rows["long_mean"], rows["long_squares"] = 0.35, 0.5
     mean, squares = rows["anchor_mean"].item(), rows["anchor_squares"].item()
     adaptive, variance = rows["adaptive_mean"].item(), rows["adaptive_variance"].item()
     charts.carry_over(rows, before, 0.1 + 1.5 * before)
@@ -247,6 +316,8 @@ def test_references_are_carried_over_along_the_line_from_old_to_new() -> None:
     assert rows["anchor_mean"].item() == pytest.approx(0.55 + slope * (mean - 0.3))
     assert rows["adaptive_mean"].item() == pytest.approx(0.55 + slope * (adaptive - 0.3))
     assert rows["anchor_squares"].item() == pytest.approx(slope**2 * squares)
+    assert rows["long_mean"].item() == pytest.approx(0.55 + slope * (0.35 - 0.3))
+    assert rows["long_squares"].item() == pytest.approx(slope**2 * 0.5)
     assert rows["adaptive_variance"].item() == pytest.approx(slope**2 * variance)
 
 

@@ -15,7 +15,13 @@ from models.alerts import Transition, Zone
 from models.commanding import rebaseline
 from models.detector import Judgement, Status, Verdict
 from models.judgement import Run
-from models.policy import BudgetPolicy, CommissioningPolicy, DetectorSettings, Limits
+from models.policy import (
+    BudgetPolicy,
+    ChartPolicy,
+    CommissioningPolicy,
+    DetectorSettings,
+    Limits,
+)
 from models.state import (
     COMMISSIONED,
     COMPARED,
@@ -361,6 +367,16 @@ def test_a_disturbed_start_ends_in_a_provisional_baseline_that_is_refined() -> N
     assert judged[59].provisional
     assert "baseline_refined" in [note for _, note in notes]
     assert not judged[-1].provisional
+
+
+def test_a_reference_that_is_refined_is_told_once() -> None:
+    half_an_hour = replace(QUICK, charts=ChartPolicy(reference_windows=50, reference_span_s=1800.0))
+    _, judged = judge_all(detector(half_an_hour), healthy(400))
+    told = [(k, note) for k, one in enumerate(judged) for note in one.notes]
+    assert [note for _, note in told] == ["commissioned", "reference_refined"]
+    assert told[1][0] >= 30 + 179
+    before, after = judged[told[1][0]].threshold, judged[told[1][0] + 1].threshold
+    assert before != after
 
 
 def test_rebaselining_learns_anew_and_keeps_the_old_baseline() -> None:
