@@ -6,9 +6,9 @@ standard deviations of the sensor's own bands, so the unit means the same on any
 
 * The *anchored* chart compares with what the sensor charted in its first monitored windows,
   shrunk towards the fleet's health (conjugate normal mean, Gelman et al., Bayesian Data Analysis,
-  3.3: the prior is worth `prior_windows` windows), then frozen. Where those windows are less than a
-  day, what it charted over a day takes their place once, if the loss is back at its mean by then.
-  It cannot be led astray by a slow fault and is therefore wide.
+  3.3: the prior is worth `prior_windows` windows), then frozen. Where those windows last less than
+  a day, what it strays over a day widens its limit once, within bounds. Its mean cannot be led
+  astray by a slow fault, so the limit is wide.
 * The *adaptive* chart is an exponentially weighted mean and variance (West 1979) that stands still
   while anything exceeds. It follows wear-in and is tighter.
 * The *high* chart is an adaptive one on how far the high bands, where impacts ring, stand out of
@@ -47,6 +47,12 @@ STEEPEST: Final = 2.0
 
 SPREAD_FLOOR: Final = 0.01
 """Added to the spreads of a few windows before their ratio is believed."""
+
+CHANCE: Final = 1.1
+"""A day's spread over that of the first windows up to which they do not differ."""
+
+DAY: Final = ("day_s", "day_count", "day_mean", "day_squares", "day_trend")
+"""Fields of what is learnt over a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +96,11 @@ def reset(rows: Rows, prior: Prior, correlation: float) -> None:
     rows["correlation"] = correlation
     rows["last_deviation"] = 0.0
     rows["mean_deviation"] = 0.0
+    rows["anchor_count"] = 0.0
+    rows["anchor_mean"] = 0.0
+    rows["anchor_squares"] = 0.0
     rows["flags"] &= ~np.uint32(SETTLED)
-    for reference in ("anchor", "long"):
-        for name in ("count", "mean", "squares"):
-            rows[f"{reference}_{name}"] = 0.0
+    _forget_day(rows)
     rows["adaptive_count"] = 0.0
     rows["adaptive_mean"] = prior.mean
     rows["adaptive_variance"] = prior.scale**2
@@ -110,11 +117,11 @@ def carry_over(rows: Rows, before: Floats, after: Floats) -> None:
     """
     slope = (after.std() + SPREAD_FLOOR) / (before.std() + SPREAD_FLOOR)
     slope = min(max(slope, 1.0 / STEEPEST), STEEPEST)
-    for chart in ("anchor", "long", "adaptive"):
+    for chart in ("anchor", "adaptive"):
         mean = rows[f"{chart}_mean"]
         rows[f"{chart}_mean"] = after.mean() + slope * (mean - before.mean())
     rows["anchor_squares"] *= slope**2
-    rows["long_squares"] *= slope**2
+    _forget_day(rows)
     rows["adaptive_variance"] *= slope**2
 
 
@@ -205,36 +212,68 @@ def lag_correlation(rows: Rows) -> Floats:
     return correlation
 
 
-def learn(rows: Rows, value: Floats, healthy: Bools, policy: ChartPolicy) -> Bools:
-    """Take healthy windows into the references of the loss; return whose anchored one moved."""
-    unsettled = healthy & ((rows["flags"] & SETTLED) == 0)
-    refined = np.zeros(len(rows), np.bool_)
-    if unsettled.any():
-        first = unsettled & (rows["anchor_count"] < policy.reference_windows)
-        _gather(rows, "anchor", value, first)
-        _gather(rows, "long", value, unsettled)
-        refined = _settle(rows, unsettled, policy)
-    _follow(rows, "adaptive", value, healthy, policy.adaptive_windows)
-    return refined
+def learn(
+    rows: Rows,
+    value: Floats,
+    healthy: Bools,
+    elapsed_s: Floats,
+    *,
+    policy: ChartPolicy,
+    prior: Prior,
+) -> Bools:
+    """Take healthy windows into the references of the loss; return whose limit was widened.
 
-
-def _settle(rows: Rows, unsettled: Bools, policy: ChartPolicy) -> Bools:
-    """Freeze the anchored reference for good; return where it came to be that of many hours.
-
-    First it is that of `reference_windows`, and stays so where these last `reference_span_s`. Else
-    all healthy windows of so long take their place, worth no more than those against the fleet's
-    prior, since neighbours are alike; and only while the loss is back at their mean. What wanders
-    comes back there, what grows does not.
+    `elapsed_s` is the time since the window before, (rows,).
     """
-    count, first = rows["long_count"], policy.reference_windows
-    lasted = unsettled & (count >= first) & (count * rows["cadence_s"] >= policy.reference_span_s)
-    refined: Bools = lasted & (count > first) & (rows["adaptive_mean"] <= rows["long_mean"])
-    squares = rows["long_squares"] * (first / np.maximum(count, 1.0))
-    rows["anchor_mean"] = np.where(refined, rows["long_mean"], rows["anchor_mean"])
-    rows["anchor_squares"] = np.where(refined, squares, rows["anchor_squares"])
-    settled = refined | (lasted & (count == first))
-    rows["flags"] = np.where(settled, rows["flags"] | np.uint32(SETTLED), rows["flags"])
-    return refined
+    first = healthy & (rows["anchor_count"] < policy.reference_windows)
+    if first.any():
+        _learn_anchor(rows, value, first)
+    unsettled = healthy & ((rows["flags"] & SETTLED) == 0)
+    widened = np.zeros(len(rows), np.bool_)
+    if unsettled.any():
+        _follow_day(rows, value, unsettled, elapsed_s)
+        widened = _settle(rows, unsettled, policy, prior)
+    _follow(rows, "adaptive", value, healthy, policy.adaptive_windows)
+    return widened
+
+
+def _follow_day(rows: Rows, value: Floats, chosen: Bools, elapsed_s: Floats) -> None:
+    """Follow mean, squares and trend over the number of windows (Welford 1962, two variables)."""
+    rows["day_s"] += np.where(chosen, elapsed_s, 0.0)
+    rows["day_count"] += chosen
+    count = rows["day_count"]
+    delta = np.where(chosen, value - rows["day_mean"], 0.0)
+    moved = rows["day_mean"] + delta / np.maximum(count, 1.0)
+    left = np.where(chosen, value - moved, 0.0)
+    rows["day_mean"] = moved
+    rows["day_squares"] += delta * left
+    rows["day_trend"] += count / 2.0 * left
+
+
+def _settle(rows: Rows, unsettled: Bools, policy: ChartPolicy, prior: Prior) -> Bools:
+    """Widen the anchored limit for what the loss strays over a day; return where that was so.
+
+    What counts is how far it strays from the straight line through all healthy windows of the day:
+    a fault that grows is mostly in the line. The mean stays that of the first windows, and the
+    spread grows within bounds, since a fault that is heard at times only strays as well. Where the
+    first windows last a day they are all there is, and nothing strays further.
+    """
+    count, first = rows["day_count"], policy.reference_windows
+    lasted = unsettled & (rows["anchor_count"] >= first)
+    lasted &= rows["day_s"] >= policy.reference_span_s
+    line = 12.0 * rows["day_trend"] ** 2 / np.maximum(count * (count**2 - 1.0), 1.0)
+    strayed = (rows["day_squares"] - line) * (first / np.maximum(count, 1.0))
+    fleet, own = policy.prior_windows * prior.scale**2, rows["anchor_squares"]
+    widened: Bools = lasted & (fleet + strayed > CHANCE**2 * (fleet + own))
+    most = policy.reference_widening**2 * (fleet + own) - fleet
+    rows["anchor_squares"] = np.where(widened, np.minimum(strayed, most), own)
+    rows["flags"] = np.where(lasted, rows["flags"] | np.uint32(SETTLED), rows["flags"])
+    return widened
+
+
+def _forget_day(rows: Rows) -> None:
+    for name in DAY:
+        rows[name] = 0.0
 
 
 def _anchor(rows: Rows, policy: ChartPolicy, prior: Prior) -> tuple[Floats, Floats]:
@@ -245,14 +284,13 @@ def _anchor(rows: Rows, policy: ChartPolicy, prior: Prior) -> tuple[Floats, Floa
     return location, np.maximum(np.sqrt(variance), policy.scale_floor)
 
 
-def _gather(rows: Rows, reference: str, value: Floats, chosen: Bools) -> None:
-    """Take values into a reference's mean and sum of squared deviations (Welford 1962)."""
-    count, mean, squares = (f"{reference}_{name}" for name in ("count", "mean", "squares"))
-    rows[count] += chosen
-    delta = np.where(chosen, value - rows[mean], 0.0)
-    moved = rows[mean] + delta / np.maximum(rows[count], 1.0)
-    rows[squares] += delta * (rows[mean] + delta - moved)
-    rows[mean] = moved
+def _learn_anchor(rows: Rows, value: Floats, chosen: Bools) -> None:
+    count = rows["anchor_count"] + chosen
+    delta = np.where(chosen, value - rows["anchor_mean"], 0.0)
+    mean = rows["anchor_mean"] + delta / np.maximum(count, 1.0)
+    rows["anchor_squares"] += delta * (rows["anchor_mean"] + delta - mean)
+    rows["anchor_mean"] = mean
+    rows["anchor_count"] = count
 
 
 def _follow(rows: Rows, chart: str, value: Floats, chosen: Bools, memory: float) -> None:

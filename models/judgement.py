@@ -47,7 +47,7 @@ class Note(StrEnum):
     COMMISSIONED_WITH_SUSPICION = "commissioned_with_suspicion"
     STANDS_OUT = "stands_out_of_peers"
     BASELINE_REFINED = "baseline_refined"
-    REFERENCE_REFINED = "reference_refined"
+    LIMIT_WIDENED = "limit_widened"
     BUNDLE_CHANGED = "bundle_changed"
     OTHER_FEATURES = "recommissioning_for_other_features"
     LEARNING_BESIDE = "learning_for_another_bundle"

@@ -189,6 +189,7 @@ class Judge:
         elapsed = np.where(early, elapsed, np.minimum(elapsed, GAP_CADENCES * rows["cadence_s"]))
         weight = np.where(early, 1.0, 0.05)
         followed = rows["cadence_s"] + weight * (elapsed - rows["cadence_s"])
+        current.elapsed_s = elapsed
         moved = active & (rows["index"] > 0)
         rows["cadence_s"] = np.where(moved, followed, rows["cadence_s"])
         rows["recent_ns"][moved, 1:] = rows["recent_ns"][moved, :-1]
@@ -319,12 +320,19 @@ class Judge:
         charts.correlate(
             rows, value[chosen], healthy & ~quieter, self._settings.charts, self._settings.budget
         )
-        refined = charts.learn(rows, value[chosen], healthy & ~quieter, self._settings.charts)
+        widened = charts.learn(
+            rows,
+            value[chosen],
+            healthy & ~quieter,
+            current.elapsed_s[chosen],
+            policy=self._settings.charts,
+            prior=self._prior,
+        )
         high = batch.scores.high[current.positions][chosen]
         charts.learn_high(rows, high, healthy, self._settings.charts)
         turned = charts.turn_quieter(rows, seen, quieter, self._settings.charts)
         current.note(_spread(turned, chosen, len(change)), Note.QUIETER)
-        current.note(_spread(refined, chosen, len(change)), Note.REFERENCE_REFINED)
+        current.note(_spread(widened, chosen, len(change)), Note.LIMIT_WIDENED)
         current.rows[chosen] = rows
         return change
 

@@ -84,10 +84,12 @@ class ChartPolicy:
     high_sigmas: float = 4.0
     line_sigmas: float = 4.0
     reference_windows: int = 200
-    """Monitored windows that the anchored reference is learnt from first."""
+    """Monitored windows that the anchored reference is learnt from, then its mean is frozen."""
     reference_span_s: float = 24 * 3600.0
-    """Where those last less than this they are replaced once, by all healthy windows of so long:
+    """Where those last less than this, how far the loss strays in so long widens the limit once:
     half an hour does not show how a machine wanders over a day."""
+    reference_widening: float = 2.0
+    """By this factor at most: no fault that is heard now and then hides behind more."""
     prior_windows: float = 20.0
     """How many windows of its own the fleet's prior is worth: windows are autocorrelated."""
     prior_scale: float = 0.1

@@ -115,6 +115,8 @@ class Round:
     late: Bools
     active: Bools
     """Windows that are newer than the last of their sensor."""
+    elapsed_s: Floats
+    """Time since the window before; a gap counts as a few of the sensor's cadences."""
     alike: Bools
     odd: Bools
     notes: list[tuple[Note, ...]]
@@ -157,6 +159,7 @@ class Round:
             duplicate=duplicate,
             late=late,
             active=~(duplicate | late),
+            elapsed_s=np.zeros(len(positions)),
             alike=np.array(list(map(alike, colds, views)), np.bool_),
             odd=np.zeros(len(positions), np.bool_),
             notes=[()] * len(positions),

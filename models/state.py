@@ -11,7 +11,6 @@ refused with `StateError`.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     Migration = Callable[[bytes], bytes]
 
 SCHEMA: Final = 6
-
-REFERENCE_OF_5: Final = 200
-"""Windows that the anchored reference was learnt from up to schema 5."""
 
 RECENT: Final = 8
 """Starts before the last one that are remembered, so that a window sent again is known."""
@@ -92,10 +88,12 @@ HOT: Final = np.dtype(
         ("mean_deviation", "<f8"),
         # starts of the windows before the last one, newest first; 0 where there was none
         ("recent_ns", "<i8", (RECENT,)),
-        # all healthy windows so far, until they take the place of the anchored reference
-        ("long_count", "<f8"),
-        ("long_mean", "<f8"),
-        ("long_squares", "<f8"),
+        # what the loss does over a day: seconds, windows, mean, squared deviations, and their trend
+        ("day_s", "<f8"),
+        ("day_count", "<f8"),
+        ("day_mean", "<f8"),
+        ("day_squares", "<f8"),
+        ("day_trend", "<f8"),
     ]
 )
 """Layout of the hot record, little-endian."""
@@ -126,7 +124,7 @@ STANDS_OUT: Final = 4096
 STARTED_LOW: Final = 8192
 """It was held for long enough and is charted, though it is not back at its level yet."""
 SETTLED: Final = 16384
-"""The anchored chart's reference is that of many hours, and stays as it is."""
+"""The anchored chart's spread knows a day, and stays as it is."""
 
 
 def _hot_of_2(record: bytes) -> bytes:
@@ -154,17 +152,8 @@ def _hot_of_5(record: bytes) -> bytes:
 
 
 def _hot_of_6(record: bytes) -> bytes:
-    """Lift a hot record of schema 5, whose anchored reference was that of the first windows.
-
-    It stays what a sensor that has one is judged by; others go on to learn theirs.
-    """
-    if len(record) < _ANCHOR_AT + 3 * 8:
-        raise StateError(f"hot state is damaged: {len(record)} bytes of schema 5")
-    anchor = record[_ANCHOR_AT : _ANCHOR_AT + 3 * 8]
-    known = bool(struct.unpack("<d", anchor[:8])[0] >= REFERENCE_OF_5)
-    flags = int.from_bytes(record[_FLAGS_AT : _FLAGS_AT + 4], "little") | SETTLED * known
-    lifted = record[4:_FLAGS_AT] + flags.to_bytes(4, "little") + record[_FLAGS_AT + 4 :]
-    return (6).to_bytes(4, "little") + lifted + anchor
+    """Lift a hot record of schema 5, which did not follow the loss over a day; it does from now."""
+    return (6).to_bytes(4, "little") + record[4:] + bytes(5 * 8)
 
 
 def _cold_of_3(record: bytes) -> bytes:
@@ -362,7 +351,6 @@ def moved_up_to(state: SensorState, next_offset: int) -> SensorState:
 
 _OFFSET_AT: Final = int(HOT.fields["next_offset"][1])  # type: ignore[index]
 _FLAGS_AT: Final = int(HOT.fields["flags"][1])  # type: ignore[index]
-_ANCHOR_AT: Final = int(HOT.fields["anchor_count"][1])  # type: ignore[index]
 _FEATURES_AT: Final = int(HOT.fields["features"][1])  # type: ignore[index]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from models import charts
 from models.calibration import Calibration
@@ -33,10 +34,23 @@ def read(
     return charts.read(rows, values, values, none, none, factors, policy=POLICY, prior=PRIOR)
 
 
+def learn(
+    rows: np.ndarray[tuple[int], np.dtype[np.void]],
+    value: float | NDArray[np.float64],
+    *,
+    healthy: bool = True,
+    elapsed_s: float = 10.0,
+) -> NDArray[np.bool_]:
+    values = np.full(len(rows), value)
+    chosen = np.full(len(rows), healthy)
+    elapsed = np.full(len(rows), elapsed_s)
+    return charts.learn(rows, values, chosen, elapsed, policy=POLICY, prior=PRIOR)
+
+
 def learnt(values: list[float]) -> np.ndarray[tuple[int], np.dtype[np.void]]:
     rows = fresh()
     for value in values:
-        charts.learn(rows, np.array([value]), ALWAYS, POLICY)
+        learn(rows, value)
     return rows
 
 
@@ -74,7 +88,7 @@ def correlated(values: Sequence[float]) -> float:
     rows = fresh()
     for value in values:
         charts.correlate(rows, np.array([value]), ALWAYS, POLICY, BUDGET)
-        charts.learn(rows, np.array([value]), ALWAYS, POLICY)
+        learn(rows, value)
     return float(charts.lag_correlation(rows)[0])
 
 
@@ -128,78 +142,83 @@ def test_the_anchored_reference_freezes_and_the_adaptive_one_does_not() -> None:
     assert late["adaptive_mean"][0] == pytest.approx(0.3, abs=0.01)
 
 
-DAY = POLICY.reference_span_s
-OFTEN_S = DAY / (3 * POLICY.reference_windows)
-"""A cadence at which a day has three times the windows of the first reference."""
+DAY_S = POLICY.reference_span_s
+OFTEN_S = DAY_S / (10 * POLICY.reference_windows - 0.5)
+"""A cadence at which a day has ten times the windows of the first reference."""
+
+LAST = 10 * POLICY.reference_windows - 1
+"""The day's last window."""
 
 
 def watched(
     values: Sequence[float], cadence_s: float = OFTEN_S
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.void]], list[int]]:
-    """Return what was learnt of `values`, and the windows in which the reference was refined."""
+    """Return what was learnt of `values`, and the windows in which the limit was widened."""
     rows = fresh()
-    rows["cadence_s"] = cadence_s
-    moved = [charts.learn(rows, np.array([one]), ALWAYS, POLICY)[0] for one in values]
+    moved = [learn(rows, one, elapsed_s=cadence_s)[0] for one in values]
     return rows, np.flatnonzero(moved).tolist()
 
 
-def wave(windows: int, swing: float = 0.1) -> list[float]:
-    """Return a loss that wanders up and down, its period twice the first reference."""
-    turn = math.pi / POLICY.reference_windows
-    return [0.1 + swing * math.sin(turn * k) for k in range(windows)]
+def wave(windows: int, swing: float = 0.06) -> list[float]:
+    """Return a loss that wanders up and down twice in a day."""
+    turn = 4 * math.pi / LAST
+    return [0.2 + swing * math.sin(turn * k) for k in range(windows)]
 
 
 def test_what_wanders_over_a_day_widens_the_anchored_limit_once() -> None:
-    first = POLICY.reference_windows
-    early, none = watched(wave(3 * first - 2))
-    late, refined = watched(wave(8 * first))
-    assert not none
-    assert len(refined) == 1
-    assert 3 * first - 1 <= refined[0] < 5 * first
+    early, none = watched(wave(LAST))
+    late, widened = watched(wave(3 * LAST))
+    assert none == []
+    assert widened == [LAST]
     assert late["flags"][0] & SETTLED
-    assert read(late, 0.5).anchored < read(early, 0.5).anchored
-    assert late["anchor_mean"][0] == pytest.approx(np.mean(wave(refined[0] + 1)))
-    assert np.sqrt(late["anchor_squares"][0] / first) == pytest.approx(
-        np.std(wave(refined[0] + 1)), rel=1e-6
-    )
+    assert late["anchor_mean"] == early["anchor_mean"]
+    (strayed,) = np.polyfit(range(LAST + 1), wave(LAST + 1), 1, full=True)[1] / (LAST + 1)
+    own, fleet = POLICY.reference_windows, POLICY.prior_windows
+    location = (own * early["anchor_mean"][0] + fleet * PRIOR.mean) / (own + fleet)
+    spread = math.sqrt((own * strayed + fleet * PRIOR.scale**2) / (own + fleet))
+    limit = location + POLICY.anchored_sigmas * spread
+    assert read(late, limit).anchored == pytest.approx([1.0])
+    assert read(early, limit).anchored > 1.1
 
 
-def test_a_reference_of_many_hours_weighs_no_more_than_the_first() -> None:
-    rows, refined = watched(wave(8 * POLICY.reference_windows))
-    assert refined
-    assert rows["anchor_count"][0] == POLICY.reference_windows
+def test_the_limit_grows_by_a_bounded_factor() -> None:
+    early, _ = watched(wave(LAST, swing=0.6))
+    late, widened = watched(wave(LAST + 1, swing=0.6))
+    assert widened == [LAST]
+    wider = read(early, 1.0).anchored / read(late, 1.0).anchored
+    assert wider == pytest.approx([POLICY.reference_widening])
 
 
-def test_a_loss_that_only_grows_keeps_the_first_reference() -> None:
+def test_what_only_grows_and_what_only_scatters_widen_nothing() -> None:
+    noise = np.random.default_rng(5).normal(0.0, 0.037, 2 * LAST)
+    growing = 0.1 + np.linspace(0.0, 0.6, 2 * LAST) + noise
+    for values in (growing, 0.1 + noise):
+        rows, widened = watched(values.tolist())
+        assert widened == []
+        assert rows["flags"][0] & SETTLED
+
+
+def test_where_the_first_windows_last_a_day_they_are_all_there_is() -> None:
     first = POLICY.reference_windows
-    growing = np.linspace(0.1, 0.4, 20 * first).tolist()
-    rows, refined = watched(growing)
-    assert not refined
-    assert rows["anchor_mean"][0] == pytest.approx(np.mean(growing[:first]))
-
-
-def test_where_the_first_windows_are_a_day_they_are_the_reference_for_good() -> None:
-    first = POLICY.reference_windows
-    alone, _ = watched(wave(first), DAY / first)
-    later, refined = watched(wave(10 * first), DAY / first)
-    assert not refined
+    alone, _ = watched(wave(first), DAY_S / first)
+    later, widened = watched(wave(3 * LAST), DAY_S / first)
+    assert widened == []
     assert alone["flags"][0] & later["flags"][0] & SETTLED
     for name in ("count", "mean", "squares"):
         assert later[f"anchor_{name}"] == alone[f"anchor_{name}"]
 
 
-def test_a_new_baseline_begins_both_references_anew() -> None:
-    rows, _ = watched(wave(8 * POLICY.reference_windows))
+def test_a_new_baseline_begins_its_day_anew() -> None:
+    rows, _ = watched(wave(LAST + 1))
     charts.reset(rows, PRIOR, 0.1)
     assert not rows["flags"][0] & SETTLED
-    for reference in ("anchor", "long"):
-        assert not any(rows[f"{reference}_{name}"][0] for name in ("count", "mean", "squares"))
+    assert not any(rows[name][0] for name in charts.DAY)
 
 
 def test_windows_that_are_not_healthy_teach_nothing() -> None:
     rows = learnt([0.1] * 10)
     before = rows.tobytes()
-    charts.learn(rows, np.array([2.0]), ~ALWAYS, POLICY)
+    learn(rows, 2.0, healthy=False)
     assert rows.tobytes() == before
 
 
@@ -211,14 +230,14 @@ def test_the_adaptive_variance_is_that_of_the_values() -> None:
 
 def test_the_first_window_of_the_adaptive_chart_weighs_one_in_eleven() -> None:
     rows = np.zeros(1, HOT)
-    charts.learn(rows, np.array([1.1]), np.ones(1, np.bool_), POLICY)
+    learn(rows, 1.1)
     assert rows["adaptive_mean"][0] == pytest.approx(0.1)
 
 
 def test_one_step_of_the_adaptive_chart_is_wests() -> None:
     rows = fresh()
     rows["adaptive_mean"], rows["adaptive_variance"], rows["adaptive_count"] = 0.2, 0.01, 500.0
-    charts.learn(rows, np.array([0.5]), ALWAYS, POLICY)
+    learn(rows, 0.5)
     weight = 1.0 / POLICY.adaptive_windows
     assert rows["adaptive_mean"][0] == pytest.approx(0.2 + weight * 0.3)
     assert rows["adaptive_variance"][0] == pytest.approx((1 - weight) * (0.01 + weight * 0.09))
@@ -273,7 +292,7 @@ def test_rows_do_not_influence_each_other() -> None:
     values = np.random.default_rng(2).normal(0.1, 0.05, (40, 5))
     together = fresh(5)
     for row in values:
-        charts.learn(together, row, np.ones(5, np.bool_), POLICY)
+        learn(together, row)
     alone = np.concatenate([learnt(values[:, k].tolist()) for k in range(5)])
     assert together.tobytes() == alone.tobytes()
 
@@ -308,7 +327,6 @@ def test_references_are_carried_over_along_the_line_from_old_to_new() -> None:
     rows = learnt([0.2, 0.3, 0.4] * 20)
     before = np.array([0.2, 0.3, 0.4])
     spread = float(before.std())
-    rows["long_mean"], rows["long_squares"] = 0.35, 0.5
     mean, squares = rows["anchor_mean"].item(), rows["anchor_squares"].item()
     adaptive, variance = rows["adaptive_mean"].item(), rows["adaptive_variance"].item()
     charts.carry_over(rows, before, 0.1 + 1.5 * before)
@@ -316,8 +334,7 @@ def test_references_are_carried_over_along_the_line_from_old_to_new() -> None:
     assert rows["anchor_mean"].item() == pytest.approx(0.55 + slope * (mean - 0.3))
     assert rows["adaptive_mean"].item() == pytest.approx(0.55 + slope * (adaptive - 0.3))
     assert rows["anchor_squares"].item() == pytest.approx(slope**2 * squares)
-    assert rows["long_mean"].item() == pytest.approx(0.55 + slope * (0.35 - 0.3))
-    assert rows["long_squares"].item() == pytest.approx(slope**2 * 0.5)
+    assert not any(rows[name][0] for name in charts.DAY)
     assert rows["adaptive_variance"].item() == pytest.approx(slope**2 * variance)
 
 

@@ -369,14 +369,19 @@ def test_a_disturbed_start_ends_in_a_provisional_baseline_that_is_refined() -> N
     assert not judged[-1].provisional
 
 
-def test_a_reference_that_is_refined_is_told_once() -> None:
-    half_an_hour = replace(QUICK, charts=ChartPolicy(reference_windows=50, reference_span_s=1800.0))
-    _, judged = judge_all(detector(half_an_hour), healthy(400))
+def test_a_limit_that_a_restless_day_widens_is_told_once() -> None:
+    def restless(index: int) -> Observation:
+        one = observation(index)
+        bands = one.log_bands.copy()
+        bands[..., 1:3] += 0.15 * (1.0 - np.cos(index / 50.0)) * (index > 80)
+        return replace(one, log_bands=bands)
+
+    short = ChartPolicy(reference_windows=50, reference_span_s=6000.0)
+    stream = [restless(index) for index in range(800)]
+    _, judged = judge_all(detector(replace(QUICK, charts=short)), stream)
     told = [(k, note) for k, one in enumerate(judged) for note in one.notes]
-    assert [note for _, note in told] == ["commissioned", "reference_refined"]
-    assert told[1][0] >= 30 + 179
-    before, after = judged[told[1][0]].threshold, judged[told[1][0] + 1].threshold
-    assert before != after
+    assert told == [(29, "commissioned"), (629, "limit_widened")]
+    assert not [event for one in judged for event in one.events]
 
 
 def test_rebaselining_learns_anew_and_keeps_the_old_baseline() -> None:
