@@ -49,7 +49,7 @@ SPREAD_FLOOR: Final = 0.01
 """Added to the spreads of a few windows before their ratio is believed."""
 
 CHANCE: Final = 1.1
-"""A day's spread over that of the first windows up to which they do not differ."""
+"""A spread that is larger by no more than this factor is no other one."""
 
 DAY: Final = ("day_s", "day_count", "day_mean", "day_squares", "day_trend")
 """Fields of what is learnt over a day."""
@@ -100,7 +100,8 @@ def reset(rows: Rows, prior: Prior, correlation: float) -> None:
     rows["anchor_mean"] = 0.0
     rows["anchor_squares"] = 0.0
     rows["flags"] &= ~np.uint32(SETTLED)
-    _forget_day(rows)
+    for name in DAY:
+        rows[name] = 0.0
     rows["adaptive_count"] = 0.0
     rows["adaptive_mean"] = prior.mean
     rows["adaptive_variance"] = prior.scale**2
@@ -117,11 +118,12 @@ def carry_over(rows: Rows, before: Floats, after: Floats) -> None:
     """
     slope = (after.std() + SPREAD_FLOOR) / (before.std() + SPREAD_FLOOR)
     slope = min(max(slope, 1.0 / STEEPEST), STEEPEST)
-    for chart in ("anchor", "adaptive"):
+    for chart in ("anchor", "day", "adaptive"):
         mean = rows[f"{chart}_mean"]
         rows[f"{chart}_mean"] = after.mean() + slope * (mean - before.mean())
     rows["anchor_squares"] *= slope**2
-    _forget_day(rows)
+    rows["day_squares"] *= slope**2
+    rows["day_trend"] *= slope
     rows["adaptive_variance"] *= slope**2
 
 
@@ -256,7 +258,7 @@ def _settle(rows: Rows, unsettled: Bools, policy: ChartPolicy, prior: Prior) -> 
     What counts is how far it strays from the straight line through all healthy windows of the day:
     a fault that grows is mostly in the line. The mean stays that of the first windows, and the
     spread grows within bounds, since a fault that is heard at times only strays as well. Where the
-    first windows last a day they are all there is, and nothing strays further.
+    first windows are the day's, the line can only make less of them, and nothing is widened.
     """
     count, first = rows["day_count"], policy.reference_windows
     lasted = unsettled & (rows["anchor_count"] >= first)
@@ -269,11 +271,6 @@ def _settle(rows: Rows, unsettled: Bools, policy: ChartPolicy, prior: Prior) -> 
     rows["anchor_squares"] = np.where(widened, np.minimum(strayed, most), own)
     rows["flags"] = np.where(lasted, rows["flags"] | np.uint32(SETTLED), rows["flags"])
     return widened
-
-
-def _forget_day(rows: Rows) -> None:
-    for name in DAY:
-        rows[name] = 0.0
 
 
 def _anchor(rows: Rows, policy: ChartPolicy, prior: Prior) -> tuple[Floats, Floats]:

@@ -116,7 +116,7 @@ class Round:
     active: Bools
     """Windows that are newer than the last of their sensor."""
     elapsed_s: Floats
-    """Time since the window before; a gap counts as a few of the sensor's cadences."""
+    """Time since the window before, of `active` windows; a gap counts as a few cadences."""
     alike: Bools
     odd: Bools
     notes: list[tuple[Note, ...]]

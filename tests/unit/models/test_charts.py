@@ -208,6 +208,23 @@ def test_where_the_first_windows_last_a_day_they_are_all_there_is() -> None:
         assert later[f"anchor_{name}"] == alone[f"anchor_{name}"]
 
 
+def test_no_day_is_over_before_the_first_windows_are() -> None:
+    first = POLICY.reference_windows
+    before, _ = watched(wave(first - 1), 2 * DAY_S / first)
+    after, _ = watched(wave(first), 2 * DAY_S / first)
+    assert not before["flags"][0] & SETTLED
+    assert after["flags"][0] & SETTLED
+
+
+def test_what_is_not_healthy_is_no_part_of_a_day() -> None:
+    rows = fresh(2)
+    healthy = np.array([True, False])
+    day = np.full(2, DAY_S)
+    charts.learn(rows, np.array([0.2, 0.9]), healthy, day, policy=POLICY, prior=PRIOR)
+    assert rows["day_s"].tolist() == [DAY_S, 0.0]
+    assert rows[1].tobytes() == fresh()[0].tobytes()
+
+
 def test_a_new_baseline_begins_its_day_anew() -> None:
     rows, _ = watched(wave(LAST + 1))
     charts.reset(rows, PRIOR, 0.1)
@@ -328,13 +345,17 @@ def test_references_are_carried_over_along_the_line_from_old_to_new() -> None:
     before = np.array([0.2, 0.3, 0.4])
     spread = float(before.std())
     mean, squares = rows["anchor_mean"].item(), rows["anchor_squares"].item()
+    day = {name: rows[name].item() for name in charts.DAY}
     adaptive, variance = rows["adaptive_mean"].item(), rows["adaptive_variance"].item()
     charts.carry_over(rows, before, 0.1 + 1.5 * before)
     slope = (1.5 * spread + charts.SPREAD_FLOOR) / (spread + charts.SPREAD_FLOOR)
     assert rows["anchor_mean"].item() == pytest.approx(0.55 + slope * (mean - 0.3))
     assert rows["adaptive_mean"].item() == pytest.approx(0.55 + slope * (adaptive - 0.3))
     assert rows["anchor_squares"].item() == pytest.approx(slope**2 * squares)
-    assert not any(rows[name][0] for name in charts.DAY)
+    assert rows["day_mean"].item() == pytest.approx(0.55 + slope * (day["day_mean"] - 0.3))
+    assert rows["day_squares"].item() == pytest.approx(slope**2 * day["day_squares"])
+    assert rows["day_trend"].item() == pytest.approx(slope * day["day_trend"])
+    assert (rows["day_s"].item(), rows["day_count"].item()) == (day["day_s"], day["day_count"])
     assert rows["adaptive_variance"].item() == pytest.approx(slope**2 * variance)
 
 

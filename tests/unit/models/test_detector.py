@@ -83,26 +83,52 @@ def life(seed: int) -> list[Observation]:
     return stream
 
 
+SHORT_DAY = replace(
+    QUICK,
+    charts=ChartPolicy(
+        reference_windows=2, reference_span_s=120.0, prior_windows=0.1, prior_scale=0.01
+    ),
+)
+"""A day of twelve windows against a reference of two: limits are widened within a life."""
+
+
+def test_limits_are_widened_within_a_short_day() -> None:
+    _, judged = judge_all(detector(SHORT_DAY), life(0))
+    assert [one for one in judged if "limit_widened" in one.notes]
+
+
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 5), sizes=st.lists(st.integers(1, 40), max_size=20))
-def test_any_split_into_batches_gives_the_same_bytes(seed: int, sizes: list[int]) -> None:
+@given(
+    seed=st.integers(0, 5),
+    sizes=st.lists(st.integers(1, 40), max_size=20),
+    policy=st.sampled_from((QUICK, SHORT_DAY)),
+)
+def test_any_split_into_batches_gives_the_same_bytes(
+    seed: int, sizes: list[int], policy: DetectorSettings
+) -> None:
     stream = life(seed)
-    whole_states, whole = judge_all(detector(QUICK), stream)
-    split_states, split = judge_all(detector(QUICK), stream, sizes)
+    whole_states, whole = judge_all(detector(policy), stream)
+    split_states, split = judge_all(detector(policy), stream, sizes)
     assert [comparable(one) for one in split] == [comparable(one) for one in whole]
     assert stored(split_states) == stored(whole_states)
 
 
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 5), cuts=st.lists(st.integers(1, 60), max_size=8))
-def test_saving_and_loading_between_windows_changes_nothing(seed: int, cuts: list[int]) -> None:
+@given(
+    seed=st.integers(0, 5),
+    cuts=st.lists(st.integers(1, 60), max_size=8),
+    policy=st.sampled_from((QUICK, SHORT_DAY)),
+)
+def test_saving_and_loading_between_windows_changes_nothing(
+    seed: int, cuts: list[int], policy: DetectorSettings
+) -> None:
     stream = life(seed)
-    _, whole = judge_all(detector(QUICK), stream)
+    _, whole = judge_all(detector(policy), stream)
     states: dict[SensorKey, SensorState] = {}
     judged: list[Judgement] = []
     first = 0
     for size in (*cuts, len(stream)):
-        states, part = judge_all(detector(QUICK), stream[first : first + size], states=states)
+        states, part = judge_all(detector(policy), stream[first : first + size], states=states)
         states = {key: decode_state(*pair) for key, pair in stored(states).items()}
         judged += part
         first += size
@@ -382,6 +408,10 @@ def test_a_limit_that_a_restless_day_widens_is_told_once() -> None:
     told = [(k, note) for k, one in enumerate(judged) for note in one.notes]
     assert told == [(29, "commissioned"), (629, "limit_widened")]
     assert not [event for one in judged for event in one.events]
+    later = [replace(one, start_ns=one.start_ns + 6_000 * 10**9) for one in stream[500:]]
+    _, judged = judge_all(detector(replace(QUICK, charts=short)), [*stream[:500], *later])
+    gap = [k for k, one in enumerate(judged) if "limit_widened" in one.notes]
+    assert gap == [627]  # the gap of 100 minutes counted as three windows
 
 
 def test_rebaselining_learns_anew_and_keeps_the_old_baseline() -> None:
