@@ -350,7 +350,8 @@ class DetectorOverrides(Section):
     commissioning_windows: Annotated[int, AfterValidator(_learnt_from)] | None = None
     """Windows that a sensor's baseline is learnt from, 20 to 10000."""
     commissioning_span_s: Span | None = None
-    """Time that those windows must span at least; several hours if they come every few seconds."""
+    """Time that those windows must span at least; hours, where windows come every few seconds,
+    spare a sensor false alerts on its first day and leave it unjudged for so long."""
     confirm_needed: Count | None = None
     """So many exceeding windows ..."""
     confirm_among: Annotated[int, Field(ge=1, le=MOST_AMONG)] | None = None

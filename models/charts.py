@@ -266,9 +266,9 @@ def _settle(rows: Rows, unsettled: Bools, policy: ChartPolicy, prior: Prior) -> 
     line = 12.0 * rows["day_trend"] ** 2 / np.maximum(count * (count**2 - 1.0), 1.0)
     strayed = (rows["day_squares"] - line) * (first / np.maximum(count, 1.0))
     fleet, own = policy.prior_windows * prior.scale**2, rows["anchor_squares"]
-    widened: Bools = lasted & (fleet + strayed > CHANCE**2 * (fleet + own))
-    most = policy.reference_widening**2 * (fleet + own) - fleet
-    rows["anchor_squares"] = np.where(widened, np.minimum(strayed, most), own)
+    wider = np.minimum(strayed, policy.reference_widening**2 * (fleet + own) - fleet)
+    widened: Bools = lasted & (fleet + wider > CHANCE**2 * (fleet + own))
+    rows["anchor_squares"] = np.where(widened, wider, own)
     rows["flags"] = np.where(lasted, rows["flags"] | np.uint32(SETTLED), rows["flags"])
     return widened
 

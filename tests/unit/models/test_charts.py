@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -187,6 +188,17 @@ def test_the_limit_grows_by_a_bounded_factor() -> None:
     assert widened == [LAST]
     wider = read(early, 1.0).anchored / read(late, 1.0).anchored
     assert wider == pytest.approx([POLICY.reference_widening])
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0])
+def test_a_factor_that_widens_nothing_leaves_the_limit_as_it_is(factor: float) -> None:
+    rows, _ = watched(wave(LAST, swing=0.6))
+    squares, policy = rows["anchor_squares"].item(), replace(POLICY, reference_widening=factor)
+    day = np.array([DAY_S])
+    widened = charts.learn(rows, np.ones(1), ALWAYS, day, policy=policy, prior=PRIOR)
+    assert not widened[0]
+    assert rows["flags"][0] & SETTLED
+    assert rows["anchor_squares"].item() == squares
 
 
 def test_what_only_grows_and_what_only_scatters_widen_nothing() -> None:

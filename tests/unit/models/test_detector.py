@@ -7,13 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.alerts import Transition, Zone
 from models.commanding import rebaseline
-from models.detector import Judgement, Status, Verdict
+from models.detector import Status, Verdict
 from models.judgement import Run
 from models.policy import (
     BudgetPolicy,
@@ -27,112 +25,22 @@ from models.state import (
     COMPARED,
     REBASELINING,
     STANDS_OUT,
-    SensorState,
-    decode_state,
     with_row,
 )
 from pipelines.features import Observation
-from pipelines.quality import Quality, SensorFault
-from pipelines.window import SensorKey
 from tests.unit.models.fleet import (
-    FAULTY,
     FEATURES,
     KEY,
     NEIGHBOUR,
     QUICK,
-    STUCK_Y,
     ZeroEngine,
     commissioned,
-    comparable,
     detector,
     healthy,
     judge_all,
     observation,
     stored,
 )
-
-
-def trouble(noise: np.random.Generator, key: SensorKey) -> Quality | None:
-    """Draw what is wrong with a window, if anything; only the neighbour has an axis to spare."""
-    lost = STUCK_Y if key == NEIGHBOUR else FAULTY
-    kinds = {0: FAULTY, 1: lost, 2: Quality(SensorFault.CLIPPED, 0.03)}
-    return kinds.get(int(noise.integers(40)))
-
-
-def life(seed: int) -> list[Observation]:
-    """Return a stream of three sensors with everything that can happen in it."""
-    noise = np.random.default_rng(seed)
-    stream: list[Observation] = []
-    for index in range(70):
-        for key in (KEY, NEIGHBOUR, SensorKey("fan", "x")):
-            failing = key.asset == "pump" and index > 50
-            one = observation(
-                index,
-                key=key,
-                louder=1.0 if failing else 0.0,
-                seed=seed,
-                quality=trouble(noise, key),
-                axes=("x", "y") if key == NEIGHBOUR else ("x",),
-                lines=[1.5 if failing else 0.0, 0.1, 0.0, 0.1] if key == KEY else None,
-                rpm=1500.0 if index % 20 else 1200.0,
-            )
-            stream.append(one)
-            if noise.random() < 0.1:
-                old = max(0, index - (12 if index % 2 else 3))  # late, or sent again
-                stream.append(observation(old, key=key, axes=one.axes, seed=seed + 1))
-    return stream
-
-
-SHORT_DAY = replace(
-    QUICK,
-    charts=ChartPolicy(
-        reference_windows=2, reference_span_s=120.0, prior_windows=0.1, prior_scale=0.01
-    ),
-)
-"""A day of twelve windows against a reference of two: limits are widened within a life."""
-
-
-def test_limits_are_widened_within_a_short_day() -> None:
-    _, judged = judge_all(detector(SHORT_DAY), life(0))
-    assert [one for one in judged if "limit_widened" in one.notes]
-
-
-@settings(max_examples=15, deadline=None)
-@given(
-    seed=st.integers(0, 5),
-    sizes=st.lists(st.integers(1, 40), max_size=20),
-    policy=st.sampled_from((QUICK, SHORT_DAY)),
-)
-def test_any_split_into_batches_gives_the_same_bytes(
-    seed: int, sizes: list[int], policy: DetectorSettings
-) -> None:
-    stream = life(seed)
-    whole_states, whole = judge_all(detector(policy), stream)
-    split_states, split = judge_all(detector(policy), stream, sizes)
-    assert [comparable(one) for one in split] == [comparable(one) for one in whole]
-    assert stored(split_states) == stored(whole_states)
-
-
-@settings(max_examples=15, deadline=None)
-@given(
-    seed=st.integers(0, 5),
-    cuts=st.lists(st.integers(1, 60), max_size=8),
-    policy=st.sampled_from((QUICK, SHORT_DAY)),
-)
-def test_saving_and_loading_between_windows_changes_nothing(
-    seed: int, cuts: list[int], policy: DetectorSettings
-) -> None:
-    stream = life(seed)
-    _, whole = judge_all(detector(policy), stream)
-    states: dict[SensorKey, SensorState] = {}
-    judged: list[Judgement] = []
-    first = 0
-    for size in (*cuts, len(stream)):
-        states, part = judge_all(detector(policy), stream[first : first + size], states=states)
-        states = {key: decode_state(*pair) for key, pair in stored(states).items()}
-        judged += part
-        first += size
-    assert [comparable(one) for one in judged] == [comparable(one) for one in whole]
 
 
 def test_judge_leaves_its_arguments_alone() -> None:
