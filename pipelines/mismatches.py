@@ -39,6 +39,9 @@ def told(message: str, *, got: str = "", expected: str = "", under: str = "") ->
     missing = re.fullmatch(r"Object missing required field `(\w+)`", what)
     if missing:
         return f"{'.'.join(filter(None, (place, missing.group(1))))}: is missing"
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", what)
+    if unknown:
+        return f"{'.'.join(filter(None, (place, unknown.group(1))))}: there is no such field"
     found, wanted = _got_and_expected(what)
     parts = [f"got {got or found}"] if got or found else []
     parts += [f"expected {expected or wanted}"] if expected or wanted else []
@@ -73,7 +76,7 @@ def _got_and_expected(what: str) -> tuple[str, str]:
     """Return both in our words, each empty where msgspec does not say it."""
     if found := re.fullmatch(r"Expected `([\w |]+)`, got `(\w+)`", what):
         return _GOT.get(found.group(2), found.group(2)), _types(found.group(1))
-    if found := re.fullmatch(r"Expected `(\w+)` of length ([<>=]+) (\d+)", what):
+    if found := re.fullmatch(r"Expected `(\w+)` of length (?:([<>=]+) )?(\d+)(?:, got \d+)?", what):
         kind, bound, count = found.groups()
         counted = _COUNTED.get(kind, "items")
         return "", f"{_types(kind)} {_BOUNDS.get(bound, 'of')} {count} {counted}"

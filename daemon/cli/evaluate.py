@@ -124,6 +124,8 @@ def command(
     _need_extra()
     recordings = described(arguments).open(paths)
     chosen = tuple(dict.fromkeys(name.strip() for name in methods.split(",") if name.strip()))
+    if methods and not chosen:
+        raise SettingsError(f"--methods {methods}: names no method; leave it out for all")
     evaluate(recordings, model, assets, Asked(methods=chosen, **arguments))
 
 
@@ -155,6 +157,7 @@ def evaluate(
 def _read(
     recordings: Sequence[Recording], model: Model, machines: Machines, asked: Asked
 ) -> list[Life]:
+    from models.evaluation.folds import refuse_too_few
     from models.evaluation.labels import read_labels, shipped_labels
     from models.evaluation.lives import read_lives
 
@@ -164,9 +167,14 @@ def _read(
         _say(f"not judged, since they have no label: {', '.join(unlabelled)}")
     if asked.labels and (unmatched := labels.unmatched(sensors)):
         _say(f"labels without a recording: {', '.join(unmatched)}")
+    if asked.leave_one_out:
+        refuse_too_few(labels, sensors)
     total = sum(recording.length or 0 for recording in recordings) or None
     with progress("windows read", total) as advance:
-        return read_lives(recordings, labels, model.bundle.features, machines.machine, advance)
+        lives = read_lives(recordings, labels, model.bundle.features, machines.machine, advance)
+    for line in machines.remarks({life.key: life.observations[-1].unit for life in lives}):
+        _say(f"warning: {line}")
+    return lives
 
 
 def _report(
@@ -198,7 +206,7 @@ def _report(
         load_keras()
     results = run_all(methods, lives, asked.seeds, _say)
     page = Page(
-        facts=_facts(model, asked),
+        facts=_facts(model, asked) | _geometry(machines, lives),
         results=results,
         told=alerts_told(lives, _networks(results, setting), machines.limits, machines.group_of),
         recordings=recordings,
@@ -230,6 +238,12 @@ def _facts(model: Model, asked: Asked) -> dict[str, str]:
         else "the bundle's",
         "seeds": str(asked.seeds),
     }
+
+
+def _geometry(machines: Machines, lives: Sequence[Life]) -> dict[str, str]:
+    known = [machines.machine(life.key) for life in lives]
+    count = sum(one is not None and one.geometry is not None for one in known)
+    return {"geometry given": f"of {count} of {len(lives)} sensors"}
 
 
 def _print(results: Sequence[Result]) -> None:

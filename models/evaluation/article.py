@@ -42,7 +42,7 @@ class Article:
         """Train on the first windows."""
         import keras
 
-        values = first.rig_mean_absolute
+        values = first.fit_to_learn(first.rig_mean_absolute)
         low = values.min(axis=0)
         span = np.maximum(values.max(axis=0) - low, 1e-12)
         scaled = ((values - low) / span).astype(np.float32)[:, None, :]
@@ -51,7 +51,7 @@ class Article:
         network.compile(optimizer="adam", loss="mae", jit_compile=False)
         network.fit(scaled, scaled, epochs=self.epochs, batch_size=BATCH, verbose=0)
         unlimited = FittedArticle(network, low, span, 1.0)
-        return FittedArticle(network, low, span, float(unlimited.losses(first).max()))
+        return FittedArticle(network, low, span, float(np.nanmax(unlimited.losses(first))))
 
 
 @dataclass(frozen=True, slots=True)

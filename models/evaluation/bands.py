@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.evaluation.limits import tracked
+from models.evaluation.limits import SMALLEST, tracked
 from pipelines.normalise import BaselineSummary, normalise
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class FittedPca:
 
     def judge(self, rest: Life) -> Track:
         """Compare each window's residual with the limit."""
-        distance = (self.log_residual(rest) - self.usual) / self.deviation
+        distance = (self.log_residual(rest) - self.usual) / max(self.deviation, SMALLEST)
         return tracked(distance, self.sigmas)
 
 
@@ -134,4 +134,4 @@ class FittedIsolation:
     def judge(self, rest: Life) -> Track:
         """Compare each window's score with the limit."""
         score = -self.forest.score_samples(band_means(rest, self.baseline))
-        return tracked((score - self.usual) / self.deviation, self.sigmas)
+        return tracked((score - self.usual) / max(self.deviation, SMALLEST), self.sigmas)

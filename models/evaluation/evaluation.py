@@ -115,7 +115,7 @@ def sum_up(outcomes: Sequence[Outcome]) -> Sums:
         disputed=sum(len(one.disputed) for one in outcomes),
         median_lead_hours=median(leads) if leads else None,
         median_delay=median(delays) if delays else None,
-        healthy_years=sum(one.life.healthy_years() for one in outcomes),
+        healthy_years=sum(one.healthy_years for one in outcomes),
     )
 
 
@@ -134,6 +134,7 @@ class Comparison:
 
     other: str
     found: tuple[int, int]
+    in_time: tuple[int, int]
     clean: tuple[int, int]
     shared: int
     earlier: int
@@ -151,11 +152,12 @@ class Comparison:
         return self._where(lambda ours, theirs: ours > theirs)
 
     def _where(self, is_so: Callable[[float, float], bool]) -> list[str]:
-        pairs = dict(zip(SUMMED, (self.found, self.clean, self.lead_hours), strict=True))
+        figures = (self.found, self.in_time, self.clean, self.lead_hours)
+        pairs = dict(zip(SUMMED, figures, strict=True))
         return [name for name, pair in pairs.items() if pair is not None and is_so(*pair)]
 
 
-SUMMED: Final = ("found", "clean", "median lead")
+SUMMED: Final = ("found", "in time", "clean", "median lead")
 """What two methods are compared in."""
 
 
@@ -181,6 +183,7 @@ def compare(
     return Comparison(
         other=other.method.name,
         found=(sum(one.found for one, _ in pairs), sum(two.found for _, two in pairs)),
+        in_time=(sum(one.in_time for one, _ in pairs), sum(two.in_time for _, two in pairs)),
         clean=(sum(one.clean for one, _ in pairs), sum(two.clean for _, two in pairs)),
         shared=len(leads),
         earlier=sum(one > two for one, two in leads),

@@ -15,19 +15,29 @@ from models.evaluation.charted import Network
 from models.learning_set import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from models.bundle import Bundle
     from models.calibration import Calibration
     from models.engines import Engine
+    from models.evaluation.labels import Labels
     from models.evaluation.lives import Life
     from models.learning_set import SensorSequences
+    from pipelines.window import SensorKey
 
     Learnt = tuple[Engine, Calibration]
     Train = Callable[[Sequence[SensorSequences], Sequence[SensorSequences], int], Learnt]
 
 SIMULATED: Final = 8
 """Healthy simulated sensors beside the recorded ones, as for the shipped bundle."""
+
+FEWEST: Final = 3
+"""Assets that a network learns from: two for each that is left out."""
+
+TOO_FEW: Final = (
+    "leaving one bearing out needs three labelled with learn_until among the recordings: add "
+    "recordings, or judge with a trained bundle (--model)"
+)
 
 EVERYBODY: Final = ""
 """Name of the fold that leaves nobody out."""
@@ -79,14 +89,18 @@ class Folds:
             for life in learning_lives(self.fleet)
             if life.key.asset != left_out
         ]
-        if len(sensors) < 2:
-            raise EvaluationError(
-                "leaving one bearing out needs three labelled with learn_until among the "
-                "recordings: add recordings, or judge with a trained bundle (--model)"
-            )
+        if len(sensors) < FEWEST - 1:
+            raise EvaluationError(TOO_FEW)
         engine, calibration = self.train(sensors, self.companions.sensors(), seed)
         hash_ = f"{seed:04d}without{left_out}"[:16].ljust(16, "-")
         return Network(replace(self.bundle, calibration=calibration, hash=hash_), engine)
+
+
+def refuse_too_few(labels: Labels, sensors: Iterable[SensorKey]) -> None:
+    """Raise `EvaluationError` where networks cannot be trained without each of these sensors."""
+    found = [(key, labels.of(key)) for key in sensors]
+    if len({key.asset for key, label in found if label and label.learn_until}) < FEWEST:
+        raise EvaluationError(TOO_FEW)
 
 
 def learning_lives(lives: Sequence[Life]) -> list[Life]:

@@ -52,6 +52,11 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 f"{self.sensor}: latest is {self.latest}, expected at most last_live, "
                 f"{self.last_live}"
             )
+        if not 0 <= self.learn_until <= self.healthy_until:
+            raise ValueError(
+                f"{self.sensor}: learn_until is {self.learn_until}, expected 0 to "
+                f"{self.healthy_until}, the windows that are healthy"
+            )
         for first, last in self.disputed:
             if not 0 <= first <= last <= self.last_live:
                 raise ValueError(
@@ -111,13 +116,13 @@ def read_labels(path: Path) -> Labels:
         raise EvaluationError(f"{path}: {error}") from error
     except msgspec.ValidationError as error:
         raise EvaluationError(f"{path}: {_problem(told, str(error))}; {EXPECTED}") from error
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise EvaluationError(f"{path}: {error}; {EXPECTED}") from error
 
 
 EXPECTED: Final = (
-    "expected TOML with a table [[bearing]] per sensor: sensor, fails, last_live, and where it "
-    "fails earliest and latest"
+    "expected TOML (UTF-8) with a table [[bearing]] per sensor: sensor, fails, last_live, where it "
+    "fails earliest and latest, and at will disputed (pairs of windows) and learn_until"
 )
 
 

@@ -26,6 +26,10 @@ MEMORY: Final = 100.0
 """Windows that an adaptive limit remembers."""
 
 
+SMALLEST: Final = 1e-12
+"""No deviation is smaller: first windows that are all alike must divide nothing by zero."""
+
+
 @dataclass(frozen=True, slots=True)
 class FixedLimit:
     """Alerts where a number exceeds the first windows' mean by `sigmas` deviations, on any axis."""
@@ -40,7 +44,7 @@ class FixedLimit:
 
     def fit(self, first: Life, seed: int) -> FittedLimit:
         """Learn mean and standard deviation of each axis."""
-        values = self.reading(first)
+        values = first.fit_to_learn(self.reading(first))
         return FittedLimit(self.reading, values.mean(axis=0), values.std(axis=0), self.sigmas)
 
 
@@ -72,7 +76,7 @@ class AdaptiveLimit:
 
     def fit(self, first: Life, seed: int) -> FittedAdaptive:
         """Start from the first windows' mean and variance."""
-        values = self.reading(first)
+        values = first.fit_to_learn(self.reading(first))
         return FittedAdaptive(self.reading, values.mean(axis=0), values.var(axis=0), self.sigmas)
 
 
@@ -101,7 +105,7 @@ class FittedAdaptive:
 
 def worst(values: Floats, mean: Floats, deviation: Floats) -> Floats:
     """Return the largest distance over the axes in standard deviations, (windows,)."""
-    distance: Floats = ((values - mean) / np.maximum(deviation, 1e-12)).max(axis=1)
+    distance: Floats = ((values - mean) / np.maximum(deviation, SMALLEST)).max(axis=1)
     return distance
 
 
@@ -115,5 +119,5 @@ def tracked(distance: Floats, limit: float) -> Track:
 
 def log_rms(life: Life) -> Floats:
     """Return log10 of RMS, (windows, axes)."""
-    logs: Floats = np.log10(np.maximum(life.rms(), 1e-12))
+    logs: Floats = np.log10(np.maximum(life.rms(), SMALLEST))
     return logs

@@ -13,6 +13,7 @@ from models.budget import SECONDS_PER_YEAR
 from models.evaluation import FIRST_WINDOWS, EvaluationError
 from pipelines.envelope import demodulation_band_hz
 from pipelines.features import extract
+from pipelines.quality import SensorFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -81,16 +82,36 @@ class Life:
         elapsed = self.observations[last].start_ns - self.observations[first].start_ns
         return elapsed / 3.6e12
 
-    def healthy_years(self) -> float:
-        """Return for how long alerts would have been false: judged, healthy and undisputed."""
-        judged = range(FIRST_WINDOWS, min(self.label.healthy_until, len(self)))
+    def fit_to_learn(self, values: Floats) -> Floats:
+        """Return the rows of (windows, columns) of which something can be learnt.
+
+        Left out is what is not finite, and windows of a faulty sensor, which no method is to take
+        for health. Raises `EvaluationError` where nothing is left.
+        """
+        sound = np.array([one.quality.fault is SensorFault.NONE for one in self.observations])
+        finite = np.isfinite(values).all(axis=1)
+        if not finite.any():
+            raise EvaluationError(
+                f"{self.key}: windows {self.start} to {self.start + len(self) - 1} hold no finite "
+                "values, so no method can learn from them; leave the sensor out"
+            )
+        return values[finite & sound] if (finite & sound).any() else values[finite]
+
+    def healthy(self) -> list[int]:
+        """Return the windows behind the first ones in which an alert is false."""
+        until = min(self.label.healthy_until, len(self))
+        return [k for k in range(FIRST_WINDOWS, until) if not self.label.is_disputed(k)]
+
+    def healthy_years(self, judged: NDArray[np.bool_]) -> float:
+        """Return for how long alerts would have been false: healthy, undisputed, and `judged`.
+
+        `judged` is (windows,), of the whole life.
+        """
         starts = [one.start_ns for one in self.observations]
         # A pause of the rig is no time in which anything was judged.
         usual = float(np.median(np.diff(starts))) if len(starts) > 1 else 0.0
         passed = [
-            min(float(starts[k] - starts[k - 1]), 2 * usual)
-            for k in judged
-            if not self.label.is_disputed(k)
+            min(float(starts[k] - starts[k - 1]), 2 * usual) for k in self.healthy() if judged[k]
         ]
         return sum(passed) / 1e9 / SECONDS_PER_YEAR
 

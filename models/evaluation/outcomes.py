@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from models.evaluation.lives import Life
 
 MERGED_WITHIN: Final = 10
-"""Alerts that so few windows lie between are one episode."""
+"""Alerts whose ends are so few windows apart are one episode."""
 
 
 class Episode(NamedTuple):
@@ -46,7 +46,8 @@ class Outcome:
     open when `earliest` came: from a disputed time (`dispute_open`) that is neither false nor a
     miss, otherwise it is a latched false alert. `false` and `disputed` are first windows of
     episodes. `alarm` is the first window in zone alarm from `earliest` on, `early_alarms` counts
-    windows in alarm before. `in_alert` is the share of healthy windows in any alert.
+    windows in alarm before. `in_alert` is the share of healthy windows in any alert, `unjudged`
+    counts those in which the method compared nothing, `healthy_years` is the time of the others.
     """
 
     life: Life
@@ -59,6 +60,8 @@ class Outcome:
     alarm: int | None
     early_alarms: int
     in_alert: float
+    unjudged: int
+    healthy_years: float
 
     @property
     def found(self) -> bool:
@@ -67,8 +70,9 @@ class Outcome:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was said that is false, in either zone."""
-        return not self.false and not self.early_alarms
+        """Whether nothing was said that is false, in either zone, and something at all."""
+        silent = self.unjudged and not self.healthy_years
+        return not (self.false or self.early_alarms or silent)
 
     @property
     def in_time(self) -> bool:
@@ -104,7 +108,8 @@ def judge_outcome(life: Life, track: Track) -> Outcome:
     until = label.healthy_until
     early = [episode for episode in found if episode.first < until]
     on = [episode for episode in early if episode.last >= until]
-    healthy = [k for k in range(FIRST_WINDOWS, until) if not label.is_disputed(k)]
+    healthy = life.healthy()
+    judged = np.concatenate([np.zeros(FIRST_WINDOWS, np.bool_), ~np.isnan(track.value)])
     alarms = np.flatnonzero(zones >= ALARM)
     return Outcome(
         life=life,
@@ -117,4 +122,6 @@ def judge_outcome(life: Life, track: Track) -> Outcome:
         alarm=next((int(k) for k in alarms if k >= until), None),
         early_alarms=int((alarms < until).sum()),
         in_alert=float(np.mean(zones[healthy] >= WARNING)) if healthy else 0.0,
+        unjudged=len(healthy) - int(np.count_nonzero(judged[healthy])),
+        healthy_years=life.healthy_years(judged),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from models.evaluation.lives import Life
     from models.evaluation.outcomes import Outcome
     from models.evaluation.spectra import Spectrum
+    from pipelines.features import FeatureSettings
 
 WIDTH, HEIGHT = 9.0, 3.6
 WARNING_COLOUR: Final = "#f0c33c"
@@ -61,6 +64,31 @@ def _marks(axes: Axes, one: Outcome) -> None:
         axes.axvline(one.detected, color=ALARM_COLOUR, linewidth=1.2, label="first alert")
 
 
+def bands_plot(life: Life, alert: int, features: FeatureSettings) -> str:
+    """Return the levels of the spectral bands in health and at the alert, in dB.
+
+    Of the axis on which one rose most; health is the mean of what every method learns from.
+    """
+    logs = np.stack([one.log_bands[..., : features.bands] for one in life.observations])
+    levels = 10.0 * logs.mean(axis=2, dtype=np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a band that no window knows
+        healthy = np.nanmean(levels[:FIRST_WINDOWS], axis=0)
+    risen = np.nan_to_num(levels[alert] - healthy, nan=-np.inf)
+    axis = int(risen.max(axis=1).argmax())
+    centres_hz = np.sqrt(np.prod(features.edges_hz()[: features.bands], axis=1))
+    figure = _figure(2.6)
+    axes = figure.subplots()
+    shown = {"healthy": (healthy, "#9aa5ae"), f"first alert, window {alert}": (levels[alert], INK)}
+    for name, (level, colour) in shown.items():
+        axes.plot(centres_hz, level[axis], color=colour, linewidth=1.2, marker=".", label=name)
+    axes.set_xscale("log")
+    axes.set_xlabel(f"Hz, centre of the band; axis {life.observations[alert].axes[axis]}")
+    axes.set_ylabel("dB")
+    axes.legend(loc="lower left", fontsize="small")
+    return _svg(figure)
+
+
 def spectrum_plot(
     spectra: Mapping[str, Spectrum], fault_lines_hz: Mapping[str, float], highest_hz: float = 800.0
 ) -> str:
@@ -72,9 +100,13 @@ def spectrum_plot(
     ):
         shown = spectrum.hz <= highest_hz
         _line(axes, spectrum.hz[shown], spectrum.amplitude[shown], colour=colour, label=name)
-    for name, hz in fault_lines_hz.items():
+    for place, (name, hz) in enumerate(sorted(fault_lines_hz.items(), key=lambda one: one[1])):
         axes.axvline(hz, color="#333333", linewidth=0.7, linestyle=":")
-        axes.text(hz, axes.get_ylim()[1], name, fontsize="x-small", ha="center", va="bottom")
+        # Neighbours may lie a few Hz apart: their names are on lines of their own.
+        axes.annotate(
+            name, (hz, 1.0), (0, 2 + 8 * (place % 2)), xycoords=("data", "axes fraction"),
+            textcoords="offset points", fontsize="x-small", ha="center", va="bottom",
+        )  # fmt: skip
     axes.set_xlabel("Hz of the envelope spectrum")
     axes.set_ylabel("over the mean")
     axes.legend(loc="upper right", fontsize="small")

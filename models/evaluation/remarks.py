@@ -8,6 +8,7 @@ from models.evaluation import FIRST_WINDOWS
 from models.evaluation.bounds import poisson_rate
 from models.evaluation.catalogue import BASELINES, OURS, WITHOUT
 from models.evaluation.evaluation import SUMMED, Comparison, compare, compare_seeds, sum_up
+from pipelines.quality import SensorFault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +25,11 @@ CLOSE_WINDOWS: Final = 3
 def remarks(results: Sequence[Result], *, leave_one_out: bool) -> list[str]:
     """Return sentences for the top of the report."""
     by_name = {result.method.name: result for result in results}
-    said = [_seen(leave_one_out=leave_one_out)]
     ours = by_name.get(OURS)
     if ours is None:
-        return said
+        first = results[0].first
+        return [*_not_learnt(first), *_learnt_damaged(first), _exposure(first)]
+    said = [_seen(leave_one_out=leave_one_out)]
     said += [_against(ours, by_name[name]) for name in BASELINES if name in by_name]
     said += [
         _part(ours.first, by_name[name])
@@ -38,7 +40,46 @@ def remarks(results: Sequence[Result], *, leave_one_out: bool) -> list[str]:
         reference = by_name.get(REFERENCE) if name.startswith("quick-") else ours
         if name in by_name and reference is not None:
             said.append(_order(reference.first, by_name[name]))
-    return [*said, *_learnt_damaged(ours.first), _exposure(ours.first)]
+    return [
+        *said,
+        *_not_learnt(ours.first),
+        *_not_judged(results),
+        *_learnt_damaged(ours.first),
+        _exposure(ours.first),
+    ]
+
+
+def _not_learnt(outcomes: Sequence[Outcome]) -> list[str]:
+    """Name the bearings of whose first windows some are those of a faulty sensor."""
+    counted = [
+        (one.life.key, sum(seen.quality.fault is not SensorFault.NONE for seen in first))
+        for one in outcomes
+        for first in [one.life.observations[:FIRST_WINDOWS]]
+    ]
+    faulty = [f"{key} ({count})" for key, count in counted if count]
+    if not faulty:
+        return []
+    return [
+        f"Faulty (clipped, stuck, not finite) are of the first {FIRST_WINDOWS} windows: "
+        f"{', '.join(faulty)}. Limits are learnt from the others, where there are any."
+    ]
+
+
+def _not_judged(results: Sequence[Result]) -> list[str]:
+    """Name the bearings of which methods said nothing for a part of their health."""
+    said = []
+    for result in results:
+        silent = [
+            f"{one.life.key} ({one.unjudged} of {len(one.life.healthy())})"
+            for one in result.first
+            if one.unjudged
+        ]
+        if silent:
+            said.append(
+                f"Healthy windows of which {result.method.name} said nothing, which are no "
+                f"exposure: {', '.join(silent)}. Where that is all of them it is not clean."
+            )
+    return said
 
 
 def _learnt_damaged(ours: Sequence[Outcome]) -> list[str]:
@@ -82,7 +123,7 @@ def _against(ours: Result, other: Result) -> str:
             f"Ours is better than {name} in: {', '.join(better)}; no worse in the rest ({counted})."
         )
     return (
-        f"{name} does as well as ours in what is found, what is clean and in median lead "
+        f"{name} does as well as ours in what is found, in time and clean and in median lead "
         f"({counted})."
     )
 
@@ -93,7 +134,8 @@ def _counted(every: Sequence[Comparison]) -> str:
     told = f"with {len(lost) or len(every)} of {len(every)} seeds, of which the first: "
     seeds = told * (len(every) > 1)
     return (
-        f"{seeds}found {one.found[0]} : {one.found[1]}, clean {one.clean[0]} : {one.clean[1]}; on "
+        f"{seeds}found {one.found[0]} : {one.found[1]}, in time {one.in_time[0]} : "
+        f"{one.in_time[1]}, clean {one.clean[0]} : {one.clean[1]}; on "
         f"{one.shared} bearings found clean by both ours is earlier on {one.earlier} and later on "
         f"{one.later}"
     )
@@ -107,14 +149,13 @@ def _part(ours: Sequence[Outcome], other: Result) -> str:
         if theirs.life.label.fails and mine.detected != theirs.detected
     ]
     changed = f"; first alerts that move: {', '.join(differing)}" if differing else ""
-    if one.better:
-        return f"Taken out, {other.method.name}: worse in {', '.join(one.better)}{changed}."
-    if one.worse:
-        return f"Taken out, {other.method.name}: *better* in {', '.join(one.worse)}{changed}."
-    return (
-        f"Taken out, {other.method.name}: as many found and clean, the same median lead: "
-        f"by the sums this part adds nothing here{changed}."
+    worse = f"worse in {', '.join(one.better)}" if one.better else ""
+    better = f"*better* in {', '.join(one.worse)}" if one.worse else ""
+    said = "; ".join(filter(None, (worse, better))) or (
+        "as many found, in time and clean, the same median lead: by the sums this part adds "
+        "nothing here"
     )
+    return f"Taken out, {other.method.name}: {said}{changed}."
 
 
 def _order(ours: Sequence[Outcome], other: Result) -> str:

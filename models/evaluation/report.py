@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from models.evaluation import EvaluationError
 from models.evaluation.catalogue import OURS
-from models.evaluation.plots import life_plot, spectrum_plot
+from models.evaluation.plots import bands_plot, life_plot, spectrum_plot
 from models.evaluation.remarks import remarks
 from models.evaluation.spectra import read_spectra
 from models.evaluation.tables import (
@@ -124,7 +124,11 @@ def _comparisons(page: Page, *, with_disputed: bool) -> str:
     if ours is None:
         return ""
     others = [one for one in page.results if one is not ours]
-    return _table(COMPARISON_HEADINGS, comparison_rows(ours, others, with_disputed=with_disputed))
+    rows = comparison_rows(ours, others, with_disputed=with_disputed)
+    if not rows:
+        return ""
+    heading = "<h2>Against each other method, ours before the colon</h2>" * with_disputed
+    return heading + _table(COMPARISON_HEADINGS, rows)
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -136,7 +140,8 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 TOLD_HEADINGS: Final = (
-    "bearing", "withheld", "on arrival", "window", "alert", "link", "fault line", "text",
+    "bearing", "withheld", "before the onset", "on arrival", "window", "alert", "link",
+    "fault line", "text",
 )  # fmt: skip
 SHOWN: Final = 5
 """Alerts of one bearing that the report has room for."""
@@ -144,12 +149,16 @@ SHOWN: Final = 5
 
 def _told(one: Told) -> list[list[str]]:
     """Return a row for each alert, the bearing in the first alone; one row where there is none."""
-    withheld = ", ".join(f"{count} {verdict}" for verdict, count in one.withheld.items()) or "0"
-    about = [str(one.life.key), withheld, "suspected" if one.suspected else ""]
+    withheld = [_counted(verdicts) for verdicts in (one.withheld, one.withheld_before)]
+    about = [str(one.life.key), *withheld, "suspected" if one.suspected else ""]
     rows = [_alert(one, *raised) for raised in one.alerts[:SHOWN]] or [["-", "", "", "", ""]]
     more = len(one.alerts) - SHOWN
     rows += [[f"and {more} more", "", "", "", ""]] if more > 0 else []
     return [[*(about if k == 0 else [""] * len(about)), *row] for k, row in enumerate(rows)]
+
+
+def _counted(verdicts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()) or "0"
 
 
 def _alert(one: Told, index: int, event: AlertEvent) -> list[str]:
@@ -174,8 +183,17 @@ def _bearing(
     if one.detected is not None:
         shown = {"healthy": HEALTHY_AT, f"first alert, window {one.detected}": one.detected}
         chosen = {name: spectra[one.life.key, index] for name, index in shown.items()}
+        parts.append(_caption(page, one))
+        parts.append(bands_plot(one.life, one.detected, page.features))
         parts.append(spectrum_plot(chosen, _fault_lines(page, one)))
     return "".join(parts)
+
+
+def _caption(page: Page, one: Outcome) -> str:
+    """Return what was told with the first alert: the limit exceeded need not be the loss's."""
+    told = [text for each in page.told if each.life.key == one.life.key for text in each.alerts]
+    texts = [event.text for index, event in told if index == one.detected]
+    return "".join(f"<p>Told at window {one.detected}: {escape(text)}.</p>" for text in texts)
 
 
 def _fault_lines(page: Page, one: Outcome) -> dict[str, float]:
@@ -205,7 +223,7 @@ first seed. <em>found (2 d)</em>: two of them by an alert that is open since a d
 counts as no lead. <em>alarm</em>: zone alarm reached alive, after a warning. <em>lead</em> and
 <em>delay</em> (windows from the earliest sensible onset) are medians over the bearings found.</p>
 $summary
-<h2>Against each other method, ours before the colon</h2>$comparisons
+$comparisons
 $undisputed
 <h2>First alert / false episodes on each failing bearing</h2>
 <p><em>latched</em>: a false alert was open when the earliest sensible onset came;
@@ -214,12 +232,15 @@ later.</p>
 $bearings
 <h2>What subscribers would have been told</h2>
 <p>Every alert, false and disputed ones too. <em>withheld</em> counts windows from the onset on that
-the charts did not see, by verdict; <em>suspected</em> on arrival is a bearing whose baseline looks
+the charts did not see, by verdict, beside it those behind the first 100 and before it;
+<em>suspected</em> on arrival is a bearing whose baseline looks
 damaged by absolute figures.</p>
 $told
 <h2>Lives</h2>
 <p>Yellow is zone warning, red zone alarm; dashed lines are the earliest and latest sensible onset,
-a blue ground is disputed time.</p>
+a blue ground is disputed time. An alert need not be of the loss: the high bands, the fault lines
+and the level have limits of their own, and what was told says which it was. Below are the levels
+of the bands on the axis where one rose most, and the envelope's spectrum.</p>
 $plots
 <h2>Methods</h2>$about
 <h2>How it came about</h2>$facts

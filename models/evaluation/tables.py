@@ -18,6 +18,7 @@ OUTCOME_COLUMNS = (
     "method", "seed", "bearing", "fails", "earliest", "latest", "detected", "delay_windows",
     "lead_hours", "in_time", "already_on", "dispute_open", "false_episodes", "false_at",
     "disputed_warnings", "first_alarm", "early_alarm_windows", "healthy_share_in_alert",
+    "healthy_windows_not_judged",
 )  # fmt: skip
 
 SUM_COLUMNS = (
@@ -62,6 +63,7 @@ def _outcome(one: Outcome) -> list[str]:
         _or_empty(one.alarm),
         str(one.early_alarms),
         f"{one.in_alert:.4f}",
+        str(one.unjudged),
     ]
 
 
@@ -140,7 +142,8 @@ def _spread(sums: Sequence[Sums], of: Callable[[Sums], float | None]) -> str:
 
 
 COMPARISON_HEADINGS = (
-    "against", "found", "clean", "bearings found clean by both", "lead h", "earlier", "later",
+    "against", "found", "in time", "clean", "bearings found clean by both", "lead h",
+    "earlier", "later",
 )  # fmt: skip
 
 
@@ -152,6 +155,7 @@ def comparison_rows(
         [
             one.other,
             f"{one.found[0]} : {one.found[1]}",
+            f"{one.in_time[0]} : {one.in_time[1]}",
             f"{one.clean[0]} : {one.clean[1]}",
             str(one.shared),
             "-" if one.lead_hours is None else f"{one.lead_hours[0]:.3f} : {one.lead_hours[1]:.3f}",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from models.alerts import Transition
 from models.columns import SCORED
 from models.detector import Detector, DetectorSettings, no_limits
+from models.evaluation import FIRST_WINDOWS
 from models.evaluation.lives import BATCH
 from models.judgement import Note
 from models.peers import no_group
@@ -31,12 +32,14 @@ class Told:
     """The alerts on a bearing, each with the window that raised it, and what else was said of it.
 
     `withheld` counts the live windows from the earliest sensible onset on that were not judged, by
-    verdict. `suspected` says whether it was commissioned with suspicion.
+    verdict, `withheld_before` those behind the first ones and before it.
+    `suspected` says whether it was commissioned with suspicion.
     """
 
     life: Life
     alerts: tuple[tuple[int, AlertEvent], ...]
     withheld: dict[str, int]
+    withheld_before: dict[str, int]
     suspected: bool
 
     def kind(self, index: int) -> str:
@@ -95,8 +98,10 @@ def _told(life: Life, judged: Sequence[Judgement]) -> Told:
         for event in one.events
         if event.transition is Transition.RAISED
     )
-    withheld = Counter(
-        str(one.verdict) for one in own if one.index >= until and one.verdict not in SCORED
-    )
+    silent = [one for one in own if one.index >= FIRST_WINDOWS and one.verdict not in SCORED]
+    from_it_on = Counter(str(one.verdict) for one in silent if one.index >= until)
+    before = Counter(str(one.verdict) for one in silent if one.index < until)
     suspected = any(Note.COMMISSIONED_WITH_SUSPICION in one.notes for one in own)
-    return Told(life, raised, dict(sorted(withheld.items())), suspected)
+    return Told(
+        life, raised, dict(sorted(from_it_on.items())), dict(sorted(before.items())), suspected
+    )

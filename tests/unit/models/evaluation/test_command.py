@@ -100,3 +100,41 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
     assert done.exit_code == ExitStatus.BAD_SETTINGS
     assert "report.html: is a folder" in done.output
     assert not (tmp_path / "sums.csv").exists()
+
+
+def test_a_list_of_no_methods_is_refused(fleet: Path, labels: Path, tmp_path: Path) -> None:
+    done = bearingwatch(
+        "evaluate", fleet, "--labels", labels, "--out", tmp_path / "out", "--methods", ","
+    )
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "--methods ,: names no method; leave it out for all" in done.output
+
+
+def test_too_few_bearings_to_leave_one_out_are_told_before_the_work(
+    fleet: Path, labels: Path, tmp_path: Path
+) -> None:
+    done = bearingwatch(
+        "evaluate", fleet, "--labels", labels, "--out", tmp_path / "out", "--leave-one-out"
+    )
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert "needs three labelled with learn_until" in done.output
+    assert "windows read" not in done.output
+
+
+def test_rules_that_do_nothing_are_told_and_whether_geometry_was_given(
+    fleet: Path, labels: Path, tmp_path: Path
+) -> None:
+    assets = tmp_path / "assets.toml"
+    assets.write_text(
+        '[[rule]]\nmatch = "machin-*"\nrated_rpm = 1500\n'
+        '[[rule]]\nmatch = "machine-001*"\nlimits = {unit = "mm/s", rms_warning = 2.8}\n'
+    )
+    done = bearingwatch(
+        "evaluate", fleet, "--labels", labels, "--out", tmp_path / "out", "--assets", assets,
+        "--methods", "bearingwatch",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "warning: rule 1 (machin-*) matched no sensor" in done.stderr
+    assert "warning: rms limits in mm/s protect nothing" in done.stderr
+    report = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "<td>geometry given</td><td>of 0 of 1 sensors</td>" in report

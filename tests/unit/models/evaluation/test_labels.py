@@ -50,6 +50,8 @@ def test_the_full_name_goes_before_the_asset(tmp_path: Path) -> None:
         ("earliest", 400, "expected 0 to"),
         ("latest", 150, "lies before earliest"),
         ("latest", 9999, "expected at most last_live"),
+        ("learn_until", -5, "learn_until is -5, expected 0 to 200"),
+        ("learn_until", 201, "learn_until is 201, expected 0 to 200"),
         ("disputed", ((150, 120),), r"disputed has \[150, 120\], expected a first window and then"),
         ("disputed", ((-5, 9999),), r"disputed has \[-5, 9999\], .* within 0 and"),
     ],
@@ -67,6 +69,13 @@ def test_a_broken_file_is_named_with_what_was_expected(tmp_path: Path, text: str
         read_labels(path)
 
 
+def test_a_file_in_another_encoding_is_named_with_what_was_expected(tmp_path: Path) -> None:
+    path = tmp_path / "labels.toml"
+    path.write_bytes(ONE.replace("p/a", "Lüfter").encode("latin-1"))
+    with pytest.raises(EvaluationError, match=r"labels\.toml: .*expected TOML \(UTF-8\)"):
+        read_labels(path)
+
+
 ONE = "[[bearing]]\nsensor = 'p/a'\nfails = false\nlast_live = 300\n"
 
 
@@ -80,6 +89,8 @@ ONE = "[[bearing]]\nsensor = 'p/a'\nfails = false\nlast_live = 300\n"
         ),
         (ONE + "latest = 1.5\n", "latest: got 1.5, expected a whole number"),
         ("", "bearing: is missing"),
+        (ONE + "onset = 3\n", "'p/a': .*onset: there is no such field"),
+        (ONE + "disputed = [[3]]\n", "disputed.*expected a list of 2 items"),
     ],
 )
 def test_a_label_that_cannot_be_read_is_named_in_our_words(

@@ -51,9 +51,12 @@ def test_a_part_keeps_its_place_in_the_recording() -> None:
     assert len(one.part(100)) == 21
 
 
-def test_healthy_time_is_that_behind_the_first_windows() -> None:
+def test_healthy_time_is_that_of_what_was_judged_behind_the_first_windows() -> None:
     (one,) = read_lives([recording(130)], labels(120), SETTINGS, unknown)
-    assert one.healthy_years() * 365.25 * 86_400 == pytest.approx(21 * 10)
+    judged = np.ones(len(one), np.bool_)
+    assert one.healthy_years(judged) * 365.25 * 86_400 == pytest.approx(21 * 10)
+    judged[:110] = False
+    assert one.healthy_years(judged) * 365.25 * 86_400 == pytest.approx(11 * 10)
 
 
 def test_a_recording_that_ends_before_its_label_is_refused() -> None:

@@ -1,5 +1,9 @@
 """Every method that needs no training keeps the contract; each finds a bearing that got louder."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,6 +21,8 @@ from models.evaluation.catalogue import (
 from models.evaluation.charted import Averaged, Network, Shuffled
 from models.evaluation.lives import Life
 from models.evaluation.outcomes import judge_outcome
+from pipelines.features import Observation
+from pipelines.quality import FIT, Quality, SensorFault
 from pipelines.window import SensorKey
 from tests.unit.models.evaluation.lives import EARLIEST, label, life
 from tests.unit.models.fleet import ZeroEngine, bundle
@@ -59,6 +65,67 @@ def test_a_bearing_that_gets_much_louder_is_found(name: str) -> None:
 def test_the_same_seed_says_the_same(name: str) -> None:
     whole = life()
     assert zones(method(name), whole) == zones(method(name), whole)
+
+
+def spoiled(whole: Life, places: Sequence[int], value: float, quality: Quality) -> Life:
+    """Return a life in which some windows measure `value`, all numbers alike."""
+
+    def column(values: np.ndarray) -> np.ndarray:
+        values = values.copy()
+        values[list(places)] = value
+        return values
+
+    def seen(one: Observation) -> Observation:
+        wrong = np.full_like(one.rms, value)
+        return replace(one, rms=wrong, kurtosis=wrong, quality=quality)
+
+    return replace(
+        whole,
+        observations=tuple(
+            seen(one) if k in places else one for k, one in enumerate(whole.observations)
+        ),
+        mean_absolute=column(whole.mean_absolute),
+        envelope_rms=column(whole.envelope_rms),
+        rig_mean_absolute=column(whole.rig_mean_absolute),
+    )
+
+
+LIMITS = [
+    name
+    for name in BASELINES
+    if name not in {*NEEDS_KERAS, *BLIND_TO_LEVEL, "pca-6-sigma", "isolation-forest"}
+    and name != "pca-same-charts"
+]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize(
+    ("value", "quality"),
+    [
+        (math.nan, Quality(SensorFault.NON_FINITE)),
+        (math.nan, FIT),
+        (1e20, Quality(SensorFault.OFFSET)),
+    ],
+)
+def test_a_faulty_window_among_the_first_switches_no_limit_off(
+    name: str, value: float, quality: Quality
+) -> None:
+    whole = spoiled(life(), [50], value, quality)
+    fitted = method(name).fit(whole.part(0, FIRST_WINDOWS), 0)
+    one = judge_outcome(whole, fitted.judge(whole.part(FIRST_WINDOWS)))
+    assert one.detected is not None
+    assert EARLIEST <= one.detected <= EARLIEST + 10
+
+
+def test_a_sensor_of_which_no_first_window_is_finite_is_refused_by_name() -> None:
+    whole = spoiled(life(), range(FIRST_WINDOWS), math.nan, Quality(SensorFault.NON_FINITE))
+    with pytest.raises(EvaluationError, match=r"windows 0 to 99 hold no finite .* leave"):
+        method("rms-6-sigma").fit(whole.part(0, FIRST_WINDOWS), 0)
+
+
+def test_where_all_first_windows_are_faulty_their_numbers_are_better_than_none() -> None:
+    stuck = spoiled(life(), range(FIRST_WINDOWS), 1.0, Quality(SensorFault.STUCK))
+    assert max(zones(method("rms-6-sigma"), stuck)) == WARNING
 
 
 def test_a_quieter_bearing_is_news_only_without_the_sign() -> None:

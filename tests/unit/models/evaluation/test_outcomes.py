@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from models.evaluation.outcomes import Episode, episodes
-from tests.unit.models.evaluation.lives import LAST_LIVE, label, outcome
+from models.evaluation.outcomes import Episode, episodes, judge_outcome
+from tests.unit.models.evaluation.lives import LAST_LIVE, label, life, outcome, track
 
 
 def test_alerts_that_few_windows_lie_between_are_one_episode() -> None:
@@ -21,6 +21,25 @@ def test_the_first_alert_from_the_onset_on_is_the_detection() -> None:
         True,
     )
     assert one.lead_hours == pytest.approx((LAST_LIVE - 210) * 10 / 3600)
+
+
+@pytest.mark.parametrize(
+    ("silent", "unjudged", "hours", "clean"),
+    [(slice(0, 0), 0, 100, True), (slice(0, 40), 40, 60, True), (slice(0, 160), 100, 0, False)],
+)
+def test_windows_in_which_nothing_was_compared_are_no_exposure(
+    silent: slice, unjudged: int, hours: float, clean: bool
+) -> None:
+    made = life()
+    said = track(len(made))
+    said.value[silent] = np.nan
+    one = judge_outcome(made, said)
+    assert (one.unjudged, one.clean) == (unjudged, clean)
+    assert one.healthy_years * 365.25 * 86_400 == pytest.approx(hours * 10)
+
+
+def test_a_bearing_without_healthy_windows_can_still_be_clean() -> None:
+    assert judge_outcome(life(of=label(earliest=90)), track(LAST_LIVE + 1)).clean
 
 
 def test_a_late_alert_is_found_but_not_in_time() -> None:

@@ -1,6 +1,7 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from pipelines.features import FeatureSettings, unknown
 from pipelines.recordings import Recording
 from pipelines.window import SensorKey, Window
 from tests.unit.models.evaluation.lives import LAST_LIVE, Scripted, label, life, outcome
-from tests.unit.models.fleet import KEY, START_NS, ZeroEngine, bundle
+from tests.unit.models.fleet import FAULTY, FEATURES, KEY, START_NS, ZeroEngine, bundle
 
 OTHER = SensorKey("fan", "drive-end")
 LIVES = [life(), life(OTHER, of=label(str(OTHER), disputed=((120, 199),)))]
@@ -59,7 +60,7 @@ def page(*results: Result) -> Page:
         results=results,
         told=alerts_told(LIVES, lambda _first, _seed: network),
         recordings=[recording()],
-        features=FeatureSettings(),
+        features=FEATURES,
         machine=unknown,
         leave_one_out=False,
     )
@@ -125,6 +126,44 @@ def test_a_simple_method_that_does_as_well_is_named() -> None:
     assert any("rms-6-sigma does as well as ours" in text for text in said)
 
 
+def test_a_method_that_is_late_is_no_better_for_finding_as_many() -> None:
+    late = ((225, LAST_LIVE, 1),)
+    one = compare(result(*LATE).first, result(*late, name="other"))
+    assert one.better == ["in time", "median lead"]
+    said = remarks([result(*LATE), result(*late, name="rms-6-sigma")], leave_one_out=False)
+    assert any("better than rms-6-sigma in: in time, median lead" in text for text in said)
+
+
+def test_a_part_taken_out_may_be_worse_in_one_sum_and_better_in_another() -> None:
+    early = (205, LAST_LIVE, 1)
+    ours, without = result((225, LAST_LIVE, 1)), result((130, 140, 1), early, name="no-sign")
+    (said,) = [text for text in remarks([ours, without], leave_one_out=False) if "no-sign" in text]
+    assert "worse in clean; *better* in in time, median lead" in said
+
+
+def test_what_a_method_said_nothing_of_is_named() -> None:
+    ours = result(*EARLY)
+    silent = tuple(replace(one, unjudged=7) for one in ours.first[:1])
+    said = remarks([replace(ours, by_seed=(silent,))], leave_one_out=False)
+    assert any(f"{KEY} (7 of 100)" in text for text in said)
+    assert not any("said nothing" in text for text in remarks([ours], leave_one_out=False))
+
+
+def test_faulty_windows_among_the_first_are_named() -> None:
+    one = result(*EARLY).first[0]
+    seen = (replace(one.life.observations[0], quality=FAULTY), *one.life.observations[1:])
+    faulty = (replace(one, life=replace(one.life, observations=seen)),)
+    said = remarks([replace(result(*EARLY), by_seed=(faulty,))], leave_one_out=False)
+    assert any(f"first 100 windows: {KEY} (1)" in text for text in said)
+
+
+def test_without_ours_nothing_is_said_of_a_bundle_and_no_heading_is_empty() -> None:
+    text = html(page(result(*EARLY, name="rms-6-sigma")))
+    assert "The bundle as it is" not in text
+    assert "Against each other method" not in text
+    assert "Healthy time behind these numbers" in text
+
+
 def test_an_order_of_frames_that_carries_nothing_is_named() -> None:
     said = remarks([result(*EARLY), result(*EARLY, name="frames-shuffled")], leave_one_out=True)
     assert any("order of the frames carries nothing" in text for text in said)
@@ -164,7 +203,7 @@ def test_the_report_is_one_page_with_plots_and_two_csv_files(tmp_path: Path) -> 
     text = (out / REPORT).read_text("utf-8")
     tags = Tags()
     tags.feed(text)
-    assert tags.counts["svg"] == 4  # life and spectrum of each bearing
+    assert tags.counts["svg"] == 6  # life, bands and spectrum of each bearing
     assert "bearingwatch evaluate &lt;x&gt;" in text
     rows = rows_of(out / OUTCOMES)
     assert tuple(rows[0]) == OUTCOME_COLUMNS
@@ -187,7 +226,29 @@ def test_what_was_told_names_index_and_alert() -> None:
     ((index, alert),) = told.alerts
     assert index >= (told.life.label.earliest or 0)
     assert (alert.link, told.kind(index)) == ("primary", "")
-    assert (told.withheld, told.suspected) == ({}, False)
+    assert (told.withheld, told.withheld_before, told.suspected) == ({}, {}, False)
+
+
+def test_what_was_not_judged_is_told_before_the_onset_and_from_it_on() -> None:
+    network = Network(bundle(), ZeroEngine())
+    seen = [
+        replace(one, quality=FAULTY) if k in (50, 120, 150, 255) else one
+        for k, one in enumerate(LIVES[0].observations)
+    ]
+    told = alerts_told([replace(LIVES[0], observations=tuple(seen))], lambda *_: network)[0]
+    assert told.withheld == {"sensor_fault": 1}
+    # One window more was learnt, since a faulty one was among the first.
+    assert told.withheld_before == {"learnt": 1, "sensor_fault": 2}
+    assert "<td>1 sensor_fault</td><td>1 learnt, 2 sensor_fault</td>" in html(
+        replace(page(result(*EARLY)), told=[told])
+    )
+
+
+def test_a_plot_says_what_was_told_with_its_alert() -> None:
+    shown = page(result(*EARLY))
+    ((index, alert),) = shown.told[0].alerts
+    text = html(replace(shown, results=[result((index, LAST_LIVE, 1))]))
+    assert f"<p>Told at window {index}: {escape(alert.text)}.</p>" in text
 
 
 def test_a_false_alert_is_shown_as_what_it_is() -> None:
