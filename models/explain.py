@@ -78,6 +78,8 @@ class Incident:
     bundle: str
     high_db: float = 0.0
     """By how much the high bands stand out more than usual, where their chart is over its limit."""
+    high_axis: int | None = None
+    """The axis on which they do so most, where the loss is within its limits."""
     limit: tuple[int, str] | None = None
     """The axis that is over a declared limit, and in words over which."""
     level: float = float("nan")
@@ -119,15 +121,20 @@ def worst_axis(detail: Detail) -> int:
     return int(np.argmax(louder.sum(axis=1)))
 
 
-def leading_bands(detail: Detail, edges: Floats) -> tuple[Band, ...]:
+def leading_bands(
+    detail: Detail, edges: Floats, *, axis: int | None = None, among: slice = slice(None)
+) -> tuple[Band, ...]:
     """Return up to three louder bands of the worst axis, the largest share of the loss first.
 
     `edges` are those of the spectral bands, (bands, 2) in Hz; the envelope's bands come behind
-    them and are left out, since their frequencies are of another kind.
+    them and are left out, since their frequencies are of another kind. Given are another `axis`,
+    and the bands `among` which are named.
     """
-    axis = worst_axis(detail)
+    axis = worst_axis(detail) if axis is None else axis
+    chosen = np.zeros(len(edges), np.bool_)
+    chosen[among] = True
     departures, losses = detail.departures[axis, : len(edges)], detail.band_loss[axis, : len(edges)]
-    louder = np.where(departures > 0, losses, 0.0)
+    louder = np.where(chosen & (departures > 0), losses, 0.0)
     order = np.argsort(-louder, kind="stable")[:NAMED_BANDS]
     return tuple(
         Band(float(edges[k][0]), float(edges[k][1]), round(float(departures[k]), 2))
@@ -232,6 +239,8 @@ def _axis(incident: Incident, detail: Detail | None, fault: Line | None) -> int:
     over_loss = bool(incident.threshold) and incident.loss > incident.threshold
     if incident.limit is not None and not over_loss:
         return incident.limit[0]
+    if incident.high_axis is not None:
+        return incident.high_axis
     return 0 if detail is None else worst_axis(detail)
 
 

@@ -9,15 +9,16 @@ import numpy as np
 from models import explain, zones
 from models.explain import Incident
 from models.linking import OpenAlert
-from models.scoring import sound
+from models.scoring import Bands, high_axis, sound
 from models.state import PROVISIONAL
 
 if TYPE_CHECKING:
-    from models.alerts import AlertEvent
+    from models.alerts import AlertEvent, Band
     from models.bundle import Bundle
     from models.charts import Reading
     from models.policy import ChartPolicy, LimitsLookup
     from models.rounds import Batch, Round
+    from models.scoring import Detail
 
 
 class Teller:
@@ -26,6 +27,7 @@ class Teller:
     def __init__(self, bundle: Bundle, policy: ChartPolicy, limits: LimitsLookup) -> None:
         self._bundle = bundle.hash
         self._edges = bundle.features.edges_hz()[: bundle.features.bands]
+        self._bands = Bands.of(bundle.features)
         self._policy = policy
         self._limits = limits
 
@@ -40,12 +42,13 @@ class Teller:
         _update(current, k, change, reading)
         position, cold = current.positions[k], current.colds[k]
         detail = batch.scores.details[position]
+        incident = self._incident(batch, current, k, change, reading)
         event = explain.tell(
-            self._incident(batch, current, k, change, reading),
+            incident,
             observation,
             detail,
             fault=explain.closest_fault(sound(observation), cold.baseline, self._policy),
-            bands=() if detail is None else explain.leading_bands(detail, self._edges),
+            bands=() if detail is None else self._named(incident, detail),
             baseline=cold.baseline_id,
             old_baseline=cold.old_baseline_id,
         )
@@ -55,6 +58,12 @@ class Teller:
             row["alert"] = b""
         return event
 
+    def _named(self, incident: Incident, detail: Detail) -> tuple[Band, ...]:
+        """Return the bands that an alert names: the high ones, where these alone are over."""
+        axis = incident.high_axis
+        among = slice(None) if axis is None else self._bands.high
+        return explain.leading_bands(detail, self._edges, axis=axis, among=among)
+
     def _incident(
         self, batch: Batch, current: Round, k: int, change: int, reading: Reading
     ) -> Incident:
@@ -63,6 +72,9 @@ class Teller:
         observation = current.observations[k]
         limits = self._limits(observation.key)
         over_loss = reading.anchored[k] > 1.0 or reading.adaptive[k] > 1.0
+        high_db = _high_db(batch, current, k, reading)
+        baseline = current.colds[k].baseline
+        alone = baseline if high_db > 0.0 and not over_loss and scored else None
         return Incident(
             id=row["alert"].decode(),
             transition=zones.TRANSITIONS[change - 1],
@@ -73,7 +85,8 @@ class Teller:
             threshold=float(reading.threshold[k]) if scored else 0.0,
             provisional=bool(row["flags"] & PROVISIONAL),
             bundle=self._bundle,
-            high_db=_high_db(batch, current, k, reading),
+            high_db=high_db,
+            high_axis=None if alone is None else high_axis(sound(observation), alone, self._bands),
             limit=None if limits is None else limits.told(sound(observation)),
             level=float(10.0 ** batch.scores.level[position]),
             line_alone=bool(reading.line[k] > 1.0 and not over_loss),

@@ -99,10 +99,15 @@ class Learner:
         return commissioning.restart(cold)
 
     def lay_aside(self, row: Rows, cold: Cold) -> Cold:
-        """Commission a row anew for another signal; should its own return, so does its baseline."""
-        flags = row["flags"][0] & (COMMISSIONED | PROVISIONAL | RELEARNT | ASIDE)
+        """Commission a row anew for another signal; should its own return, so does its baseline.
+
+        Where others have come by themselves since, it is the one that they came from that returns.
+        """
+        flags = row["flags"][0] & (COMMISSIONED | PROVISIONAL | ASIDE)
         sure = flags in (COMMISSIONED, ASIDE)
         own = row["features"][0] == self._features
+        if row["flags"][0] & RELEARNT:
+            cold = replace(cold, baseline=None, baseline_id="")
         laid_aside = self.begin_anew(row, cold)
         row["flags"] |= np.uint32(ASIDE if sure and own else 0)
         return laid_aside
@@ -285,7 +290,7 @@ class Learner:
         self._carry_references(row, before, after)
         if row["flags"][0] & RELEARNT:  # the first baseline stays the old one
             cold = replace(cold, baseline=None, baseline_id="")
-        row["flags"] |= np.uint32(RELEARNT)
+        row["flags"] = (row["flags"] & ~np.uint32(COMPARED | STANDS_OUT)) | np.uint32(RELEARNT)
         return commissioning.succeed(cold, after)
 
     def _carry_references(self, row: Rows, before: Cold, after: Cold) -> None:

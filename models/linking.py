@@ -70,14 +70,13 @@ class OpenAlerts:
     def link(self, key: SensorKey, alert: OpenAlert, policy: LinkPolicy) -> str:
         """Say whether `alert` on `key` is primary or which open alert of its asset it follows."""
         others = self.by_asset.get(key.asset, {})
-        leaders = [
-            other
-            for rival, other in others.items()
-            if rival != key and _leads(other, alert, policy)
-        ]
+        rivals = [other for rival, other in others.items() if rival != key]
+        leaders = [other for other in rivals if _leads(other, alert, policy)]
         if not leaders:
             return PRIMARY
-        first = min(leaders, key=lambda leader: (leader.first_ns, -leader.size, leader.id))
+        # Named is one that follows no other itself, but where they lead each other in a ring.
+        free = [one for one in leaders if not any(_leads(each, one, policy) for each in rivals)]
+        first = min(free or leaders, key=lambda leader: (leader.first_ns, -leader.size, leader.id))
         return f"follows {first.id}"
 
 

@@ -148,7 +148,8 @@ def _score_alike(
     positions = np.array([task.position for task in tasks])
     log_bands = together([task.observation.log_bands for task in tasks])
     common = common_rise(log_bands, centres, bands.spectral)
-    scores.high[positions] = _high(log_bands[..., bands.high], centres[:, :, bands.high], common)
+    high = _high(log_bands[..., bands.high], centres[:, :, bands.high], common)
+    scores.high[positions] = np.fmax.reduce(high, axis=1)
     log_bands -= gain(common, policy, bands.spectral, log_bands.shape[3])
     found = _reconstruct(engine, log_bands, centre[..., :-EXTRAS], spread[..., :-EXTRAS])
     axes = log_bands.shape[1]
@@ -191,7 +192,18 @@ def losses_of(
 
 def highs_of(examples: Examples, baseline: Baseline, bands: Bands) -> Floats:
     """Return by how much the high bands of a sensor's examples rose, as `Scores.high` has it."""
-    log_bands = examples.log_bands()
+    highest: Floats = np.fmax.reduce(_highs(examples.log_bands(), baseline, bands), axis=1)
+    return highest
+
+
+def high_axis(observation: Observation, baseline: Baseline, bands: Bands) -> int:
+    """Return the axis on which the high bands of a window rose most; 0 where none has any."""
+    each = _highs(observation.log_bands[np.newaxis], baseline, bands)[0]
+    return int(np.where(np.isnan(each), -np.inf, each).argmax())
+
+
+def _highs(log_bands: NDArray[np.float32], baseline: Baseline, bands: Bands) -> Floats:
+    """Return by how much the high bands of windows of one sensor rose, (windows, axes)."""
     centres = np.tile(baseline.centre.astype(np.float64), (len(log_bands), 1, 1))
     common = common_rise(log_bands, centres, bands.spectral)
     return _high(log_bands[..., bands.high], centres[:, :, bands.high], common)
@@ -305,20 +317,19 @@ def _level(tasks: Sequence[Task], centres: Floats) -> Floats:
 
 
 def _high(log_bands: NDArray[np.float32], centres: Floats, common: Floats) -> Floats:
-    """Return how much more the RMS of some bands rose than the spectrum, on the worst axis.
+    """Return how much more the RMS of some bands rose than the spectrum, (n, axes).
 
     In decades over the baseline's, less half the `common` rise (n, axes) of power: what lifts all
     bands alike says nothing here. `log_bands` is (n, axes, frames, bands), `centres` (n, axes,
-    bands); NaN where no axis has a band.
+    bands); NaN where an axis has no band.
     """
     count, axes, frames, bands = log_bands.shape
     power = np.power(10.0, log_bands.astype(np.float64)).reshape(-1, frames, bands)
     known = _sum_known(_mean_over_frames(power).reshape(count, axes, bands))
     usual = _sum_known(np.power(10.0, centres))
     rise = (np.log10(np.maximum(known, TINY) / np.maximum(usual, TINY)) - common) / 2
-    highest: Floats = np.where((known > 0) & (usual > 0), rise, -np.inf).max(axis=1)
     # Rounded, so that no last bit of a power depends on a window's company.
-    return np.where(np.isfinite(highest), np.round(highest, 6), np.nan)
+    return np.where((known > 0) & (usual > 0), np.round(rise, 6), np.nan)
 
 
 def _sum_known(values: Floats) -> Floats:

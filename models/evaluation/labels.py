@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from models.evaluation import EvaluationError
+from models.evaluation import FIRST_WINDOWS, EvaluationError
 from pipelines import mismatches
 
 if TYPE_CHECKING:
@@ -52,16 +52,21 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 f"{self.sensor}: latest is {self.latest}, expected at most last_live, "
                 f"{self.last_live}"
             )
-        if not 0 <= self.learn_until <= self.healthy_until:
+        if self.learn_until and not FIRST_WINDOWS <= self.learn_until <= self.healthy_until:
             raise ValueError(
-                f"{self.sensor}: learn_until is {self.learn_until}, expected 0 to "
-                f"{self.healthy_until}, the windows that are healthy"
+                f"{self.sensor}: learn_until is {self.learn_until}, expected 0 or {FIRST_WINDOWS} "
+                f"to {self.healthy_until}, the windows that are healthy"
             )
         for first, last in self.disputed:
-            if not 0 <= first <= last <= self.last_live:
+            if not 0 <= first <= last < self.healthy_until:
                 raise ValueError(
                     f"{self.sensor}: disputed has [{first}, {last}], expected a first window and "
-                    f"then a last one, within 0 and {self.last_live}"
+                    f"then a last one, within 0 and {self.healthy_until - 1}"
+                )
+            if first < self.learn_until:
+                raise ValueError(
+                    f"{self.sensor}: learn_until is {self.learn_until}, expected at most {first}, "
+                    "from where on it is disputed whether the bearing is healthy"
                 )
 
     @property

@@ -45,9 +45,10 @@ class Outcome:
     `detected` is the first alert that began at `earliest` or later. `already_on` says that one was
     open when `earliest` came: from a disputed time (`dispute_open`) that is neither false nor a
     miss, otherwise it is a latched false alert. `false` and `disputed` are first windows of
-    episodes. `alarm` is the first window in zone alarm from `earliest` on, `early_alarms` counts
-    windows in alarm before. `in_alert` is the share of healthy windows in any alert, `unjudged`
-    counts those in which the method compared nothing, `healthy_years` is the time of the others.
+    episodes. `alarm` is where zone alarm was first entered from `detected` on (from
+    `earliest` on, where nothing was detected), `early_alarms` counts windows in alarm before
+    `earliest`. `in_alert` is the share of healthy windows in any alert, `unjudged` counts those in
+    which the method compared nothing, `healthy_years` is the time of the others.
     """
 
     life: Life
@@ -110,16 +111,18 @@ def judge_outcome(life: Life, track: Track) -> Outcome:
     on = [episode for episode in early if episode.last >= until]
     healthy = life.healthy()
     judged = np.concatenate([np.zeros(FIRST_WINDOWS, np.bool_), ~np.isnan(track.value)])
+    detected = next((one.first for one in found if one.first >= until), None)
+    since = until if detected is None else detected
     alarms = np.flatnonzero(zones >= ALARM)
     return Outcome(
         life=life,
         track=track,
-        detected=next((one.first for one in found if one.first >= until), None),
+        detected=detected,
         already_on=bool(on),
         dispute_open=any(label.is_disputed(one.first) for one in on),
         false=tuple(one.first for one in early if not label.is_disputed(one.first)),
         disputed=tuple(one.first for one in early if label.is_disputed(one.first)),
-        alarm=next((int(k) for k in alarms if k >= until), None),
+        alarm=next((k for k in alarms.tolist() if k >= since and zones[k - 1] < ALARM), None),
         early_alarms=int((alarms < until).sum()),
         in_alert=float(np.mean(zones[healthy] >= WARNING)) if healthy else 0.0,
         unjudged=len(healthy) - int(np.count_nonzero(judged[healthy])),

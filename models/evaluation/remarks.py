@@ -142,34 +142,38 @@ def _counted(every: Sequence[Comparison]) -> str:
 
 
 def _part(ours: Sequence[Outcome], other: Result) -> str:
-    one = compare(ours, other)
+    every = [compare(ours, other, seed=seed) for seed in range(len(other.by_seed))]
+    losses = [name for name in SUMMED if any(name in one.better for one in every)]
+    gains = [name for name in SUMMED if any(name in one.worse for one in every)]
     differing = [
         f"{theirs.life.key} {_index(mine)} -> {_index(theirs)}"
         for mine, theirs in _pairs(ours, other.first)
         if theirs.life.label.fails and mine.detected != theirs.detected
     ]
     changed = f"; first alerts that move: {', '.join(differing)}" if differing else ""
-    worse = f"worse in {', '.join(one.better)}" if one.better else ""
-    better = f"*better* in {', '.join(one.worse)}" if one.worse else ""
+    worse = f"worse in {', '.join(losses)}" if losses else ""
+    better = f"*better* in {', '.join(gains)}" if gains else ""
     said = "; ".join(filter(None, (worse, better))) or (
         "as many found, in time and clean, the same median lead: by the sums this part adds "
         "nothing here"
     )
-    return f"Taken out, {other.method.name}: {said}{changed}."
+    seeds = f" (with one of {len(every)} seeds or more)" * (len(every) > 1)
+    return f"Taken out, {other.method.name}{seeds}: {said}{changed}."
 
 
 def _order(ours: Sequence[Outcome], other: Result) -> str:
     one = compare(ours, other)
+    pairs = [pair for outcomes in other.by_seed for pair in _pairs(ours, outcomes)]
     farthest = max(
         (
             abs(mine.detected - theirs.detected)
-            for mine, theirs in _pairs(ours, other.first)
-            if mine.life.label.fails and None not in (mine.detected, theirs.detected)
+            for mine, theirs in pairs
+            if mine.life.label.fails
             if mine.detected is not None and theirs.detected is not None
         ),
         default=0,
     )
-    same = one.found[0] == one.found[1] and one.clean[0] == one.clean[1]
+    same = all((a.found, a.clean) == (b.found, b.clean) for a, b in pairs)
     if same and farthest <= CLOSE_WINDOWS:
         return (
             f"{other.method.name}: the same bearings are found and clean, first alerts move by "

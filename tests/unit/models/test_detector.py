@@ -429,3 +429,31 @@ def test_the_engine_sees_a_batch_in_one_call() -> None:
     judging.judge(states, [observation(60 + k) for k in range(50)])
     assert calls == [50]
     assert FEATURES.frames == 2
+
+
+def test_an_alert_by_the_high_bands_names_their_axis_and_no_other_bands() -> None:
+    """The loss, which is within its limit, lies in low bands of the other axis."""
+
+    def both(index: int, high: float) -> Observation:
+        one = observation(index, axes=("x", "y"), seed=index % 50)
+        bands = one.log_bands.copy()
+        worn_in = -1.2 if index >= 60 else 0.0
+        bands[:, :, FEATURES.high_bands()] += np.float32(worn_in)
+        bands[1, :, FEATURES.high_bands()] += np.float32(high)
+        bands[0, :, :2] += np.float32(0.15 * (high > 0))
+        return replace(one, log_bands=bands)
+
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [both(k, 0.0) for k in range(400)])
+    _, judged = judge_all(judging, [both(400 + k, 1.0) for k in range(6)], (), states)
+    (event,) = (event for one in judged for event in one.events)
+    assert event.loss < event.threshold
+    assert "high frequencies stand out" in event.text
+    assert event.axis == "y"
+    assert event.bands == ()  # below the baseline still, so not louder than that
+
+
+def test_a_trial_window_long_before_service_says_nothing_of_the_cadence() -> None:
+    trial = replace(observation(0), start_ns=observation(0).start_ns - 7 * 86_400 * 10**9)
+    states, _ = judge_all(detector(QUICK), [trial, *(observation(k) for k in range(1, 4))])
+    assert states[KEY].row["cadence_s"] == pytest.approx(10.0)

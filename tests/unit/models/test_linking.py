@@ -54,3 +54,18 @@ def test_a_cleared_alert_leads_no_more() -> None:
     alerts.put(OTHER, alert("y", 50))
     alerts.put(OTHER, None)
     assert alerts.link(OWN, alert("x", 100), POLICY) == "primary"
+
+
+def test_named_is_an_alert_that_follows_none_itself() -> None:
+    alerts = OpenAlerts()
+    alerts.put(OTHER, alert("first", 0, size=1.0))
+    alerts.put(SensorKey("a", "3"), alert("larger", 4, size=5.0))
+    assert alerts.link(OTHER, alert("first", 0, size=1.0), POLICY) == "follows larger"
+    assert alerts.link(OWN, alert("late", 30), POLICY) == "follows larger"
+
+
+def test_of_alerts_that_lead_each_other_in_a_ring_the_earliest_is_named() -> None:
+    alerts = OpenAlerts()
+    for place, size in enumerate((1.0, 2.0, 3.0)):
+        alerts.put(SensorKey("a", f"r{place}"), alert(f"r{place}", 4 * place, size))
+    assert alerts.link(OWN, alert("late", 30), POLICY) == "follows r0"

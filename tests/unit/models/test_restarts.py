@@ -18,7 +18,17 @@ from models.engines import open_engine
 from models.evaluation.certification.fleets import CALM, healthy_fleet
 from models.judgement import Note
 from models.policy import CommissioningPolicy, DetectorSettings, RestartPolicy
-from models.state import SensorState, decode_state, encode_cold, encode_hot
+from models.state import (
+    COMMISSIONED,
+    COMPARED,
+    RELEARNT,
+    STANDS_OUT,
+    SensorState,
+    decode_state,
+    encode_cold,
+    encode_hot,
+    with_row,
+)
 from pipelines.features import FeatureSettings, Observation
 from pipelines.simulator import Stop
 from pipelines.simulator.feature_fleet import FeatureFleet
@@ -282,3 +292,26 @@ def test_a_simulated_rig_that_comes_back_louder_is_followed_by_the_shipped_bundl
         assert old is not None
         assert now is not None
         assert now.rms / old.rms == pytest.approx(1.19, rel=0.1)
+
+
+def test_after_another_signal_the_baseline_that_others_came_from_returns() -> None:
+    origin = monitored()[KEY].cold.baseline_id
+    relearnt, _ = back(LOUDER_BY_19_PERCENT)
+    assert relearnt[KEY].cold.baseline_id != origin
+    other = [
+        replace(one, axes=("other",))
+        for one in running(int(relearnt[KEY].row["index"]) + EIGHT_HOURS, 12)
+    ]
+    begin = EIGHT_HOURS + int(relearnt[KEY].row["index"]) + 12
+    stream = [*other, *running(begin, 20, LOUDER_BY_19_PERCENT)]
+    after, judged = judge_all(detector(QUICK), stream, (), relearnt)
+    assert Note.RESUMED in notes(judged)
+    assert after[KEY].cold.baseline_id == origin
+    assert {one.zone for one in judged} == {Zone.NORMAL}
+
+
+def test_a_baseline_learnt_behind_a_stop_was_not_compared_with_peers() -> None:
+    before = {KEY: with_row(monitored()[KEY], flags=COMMISSIONED | COMPARED | STANDS_OUT)}
+    after, judged = back(states=before)
+    assert notes(judged) == [Note.REBASELINED_AFTER_STOP]
+    assert after[KEY].flags == COMMISSIONED | RELEARNT

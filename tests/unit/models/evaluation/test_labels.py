@@ -50,8 +50,10 @@ def test_the_full_name_goes_before_the_asset(tmp_path: Path) -> None:
         ("earliest", 400, "expected 0 to"),
         ("latest", 150, "lies before earliest"),
         ("latest", 9999, "expected at most last_live"),
-        ("learn_until", -5, "learn_until is -5, expected 0 to 200"),
-        ("learn_until", 201, "learn_until is 201, expected 0 to 200"),
+        ("learn_until", -5, "learn_until is -5, expected 0 or 100 to 200"),
+        ("learn_until", 50, "learn_until is 50, expected 0 or 100 to 200"),
+        ("learn_until", 201, "learn_until is 201, expected 0 or 100 to 200"),
+        ("disputed", ((150, 200),), r"disputed has \[150, 200\], .* within 0 and 199"),
         ("disputed", ((150, 120),), r"disputed has \[150, 120\], expected a first window and then"),
         ("disputed", ((-5, 9999),), r"disputed has \[-5, 9999\], .* within 0 and"),
     ],
@@ -59,6 +61,11 @@ def test_the_full_name_goes_before_the_asset(tmp_path: Path) -> None:
 def test_a_label_that_makes_no_sense_is_refused(field: str, value: object, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         msgspec.structs.replace(label(), **{field: value})
+
+
+def test_what_is_disputed_is_not_to_be_learnt() -> None:
+    with pytest.raises(ValueError, match="learn_until is 150, expected at most 120"):
+        label(learn_until=150, disputed=((120, 199),))
 
 
 @pytest.mark.parametrize("text", ["[[bearing]]\nsensor = 'x'\nonset = 3", "nothing ="])

@@ -94,3 +94,19 @@ def test_a_bearing_that_does_not_fail_is_clean_or_not_and_never_found() -> None:
 def test_the_share_in_alert_is_that_of_healthy_undisputed_windows() -> None:
     one = outcome((120, 129, 1), of=label(disputed=((150, 199),)))
     assert one.in_alert == pytest.approx(10 / 50)
+
+
+@pytest.mark.parametrize(
+    ("spells", "alarm", "in_order"),
+    [
+        (((205, 214, 1), (215, LAST_LIVE, 2)), 215, True),
+        (((150, 205, 2), (230, LAST_LIVE, 1)), None, False),  # latched, then a warning alone
+        (((150, 205, 2), (230, 239, 1), (240, LAST_LIVE, 2)), 240, True),
+        (((205, LAST_LIVE, 1),), None, False),
+    ],
+)
+def test_an_alarm_counts_that_is_entered_from_the_detection_on(
+    spells: tuple[tuple[int, int, int], ...], alarm: int | None, in_order: bool
+) -> None:
+    one = outcome(*spells)
+    assert (one.alarm, one.alarm_in_order) == (alarm, in_order)

@@ -126,6 +126,24 @@ def test_a_simple_method_that_does_as_well_is_named() -> None:
     assert any("rms-6-sigma does as well as ours" in text for text in said)
 
 
+def test_an_order_by_which_another_bearing_is_found_is_not_said_to_carry_nothing() -> None:
+    ours, theirs = result(*EARLY), result(name="frames-shuffled")
+    crossed = [(ours.first[0], theirs.first[1]), (theirs.first[0], ours.first[1])]
+    said = remarks(
+        [replace(ours, by_seed=(crossed[0],)), replace(theirs, by_seed=(crossed[1],))],
+        leave_one_out=True,
+    )
+    assert any("frames-shuffled: found 1 -> 1, clean 2 -> 2" in text for text in said)
+    assert not any("carries nothing" in text for text in said)
+
+
+def test_a_part_taken_out_is_judged_by_every_seed() -> None:
+    found = [result(*spells, name="no-sign").first for spells in (EARLY, LATE)]
+    both = Result(Scripted(name="no-sign", random=True), (found[0], found[1]))
+    (said,) = [one for one in remarks([result(*EARLY), both], leave_one_out=True) if "no-s" in one]
+    assert "no-sign (with one of 2 seeds or more): worse in median lead" in said
+
+
 def test_a_method_that_is_late_is_no_better_for_finding_as_many() -> None:
     late = ((225, LAST_LIVE, 1),)
     one = compare(result(*LATE).first, result(*late, name="other"))
