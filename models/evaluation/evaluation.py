@@ -157,7 +157,7 @@ class Comparison:
         return [name for name, pair in pairs.items() if pair is not None and is_so(*pair)]
 
 
-SUMMED: Final = ("found", "in time", "clean", "median lead")
+SUMMED: Final = ("found", "found in time", "clean", "median lead")
 """What two methods are compared in."""
 
 

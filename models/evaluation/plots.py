@@ -64,10 +64,11 @@ def _marks(axes: Axes, one: Outcome) -> None:
         axes.axvline(one.detected, color=ALARM_COLOUR, linewidth=1.2, label="first alert")
 
 
-def bands_plot(life: Life, alert: int, features: FeatureSettings) -> str:
+def bands_plot(life: Life, alert: int, features: FeatureSettings, axis: str = "") -> str:
     """Return the levels of the spectral bands in health and at the alert, in dB.
 
-    Of the axis on which one rose most; health is the mean of what every method learns from.
+    Of `axis`, or where none is given of that on which one rose most; health is the mean of what
+    every method learns from.
     """
     logs = np.stack([one.log_bands[..., : features.bands] for one in life.observations])
     levels = 10.0 * logs.mean(axis=2, dtype=np.float64)
@@ -75,15 +76,16 @@ def bands_plot(life: Life, alert: int, features: FeatureSettings) -> str:
         warnings.simplefilter("ignore", RuntimeWarning)  # a band that no window knows
         healthy = np.nanmean(levels[:FIRST_WINDOWS], axis=0)
     risen = np.nan_to_num(levels[alert] - healthy, nan=-np.inf)
-    axis = int(risen.max(axis=1).argmax())
+    names = life.observations[alert].axes
+    place = names.index(axis) if axis in names else int(risen.max(axis=1).argmax())
     centres_hz = np.sqrt(np.prod(features.edges_hz()[: features.bands], axis=1))
     figure = _figure(2.6)
     axes = figure.subplots()
     shown = {"healthy": (healthy, "#9aa5ae"), f"first alert, window {alert}": (levels[alert], INK)}
     for name, (level, colour) in shown.items():
-        axes.plot(centres_hz, level[axis], color=colour, linewidth=1.2, marker=".", label=name)
+        axes.plot(centres_hz, level[place], color=colour, linewidth=1.2, marker=".", label=name)
     axes.set_xscale("log")
-    axes.set_xlabel(f"Hz, centre of the band; axis {life.observations[alert].axes[axis]}")
+    axes.set_xlabel(f"Hz, centre of the band; axis {names[place]}")
     axes.set_ylabel("dB")
     axes.legend(loc="lower left", fontsize="small")
     return _svg(figure)

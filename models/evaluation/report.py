@@ -183,17 +183,19 @@ def _bearing(
     if one.detected is not None:
         shown = {"healthy": HEALTHY_AT, f"first alert, window {one.detected}": one.detected}
         chosen = {name: spectra[one.life.key, index] for name, index in shown.items()}
-        parts.append(_caption(page, one))
-        parts.append(bands_plot(one.life, one.detected, page.features))
+        told = _first_told(page, one) if method == OURS else None
+        if told is not None:
+            parts.append(f"<p>Told at window {one.detected}: {escape(told.text)}</p>")
+        axis = "" if told is None else told.axis
+        parts.append(bands_plot(one.life, one.detected, page.features, axis))
         parts.append(spectrum_plot(chosen, _fault_lines(page, one)))
     return "".join(parts)
 
 
-def _caption(page: Page, one: Outcome) -> str:
-    """Return what was told with the first alert: the limit exceeded need not be the loss's."""
-    told = [text for each in page.told if each.life.key == one.life.key for text in each.alerts]
-    texts = [event.text for index, event in told if index == one.detected]
-    return "".join(f"<p>Told at window {one.detected}: {escape(text)}.</p>" for text in texts)
+def _first_told(page: Page, one: Outcome) -> AlertEvent | None:
+    """Return what subscribers would have been told with the detection."""
+    alerts = (alert for each in page.told if each.life.key == one.life.key for alert in each.alerts)
+    return next((event for index, event in alerts if index == one.detected), None)
 
 
 def _fault_lines(page: Page, one: Outcome) -> dict[str, float]:
@@ -240,7 +242,7 @@ $told
 <p>Yellow is zone warning, red zone alarm; dashed lines are the earliest and latest sensible onset,
 a blue ground is disputed time. An alert need not be of the loss: the high bands, the fault lines
 and the level have limits of their own, and what was told says which it was. Below are the levels
-of the bands on the axis where one rose most, and the envelope's spectrum.</p>
+of the bands on the axis that was named, and the envelope's spectrum.</p>
 $plots
 <h2>Methods</h2>$about
 <h2>How it came about</h2>$facts

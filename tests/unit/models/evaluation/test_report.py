@@ -147,16 +147,16 @@ def test_a_part_taken_out_is_judged_by_every_seed() -> None:
 def test_a_method_that_is_late_is_no_better_for_finding_as_many() -> None:
     late = ((225, LAST_LIVE, 1),)
     one = compare(result(*LATE).first, result(*late, name="other"))
-    assert one.better == ["in time", "median lead"]
+    assert one.better == ["found in time", "median lead"]
     said = remarks([result(*LATE), result(*late, name="rms-6-sigma")], leave_one_out=False)
-    assert any("better than rms-6-sigma in: in time, median lead" in text for text in said)
+    assert any("better than rms-6-sigma in: found in time, median lead" in text for text in said)
 
 
 def test_a_part_taken_out_may_be_worse_in_one_sum_and_better_in_another() -> None:
     early = (205, LAST_LIVE, 1)
     ours, without = result((225, LAST_LIVE, 1)), result((130, 140, 1), early, name="no-sign")
     (said,) = [text for text in remarks([ours, without], leave_one_out=False) if "no-sign" in text]
-    assert "worse in clean; *better* in in time, median lead" in said
+    assert "worse in clean; *better* in found in time, median lead" in said
 
 
 def test_what_a_method_said_nothing_of_is_named() -> None:
@@ -266,7 +266,7 @@ def test_a_plot_says_what_was_told_with_its_alert() -> None:
     shown = page(result(*EARLY))
     ((index, alert),) = shown.told[0].alerts
     text = html(replace(shown, results=[result((index, LAST_LIVE, 1))]))
-    assert f"<p>Told at window {index}: {escape(alert.text)}.</p>" in text
+    assert f"<p>Told at window {index}: {escape(alert.text)}</p>" in text
 
 
 def test_a_false_alert_is_shown_as_what_it_is() -> None:
