@@ -63,6 +63,16 @@ def test_a_span_is_asked_for_too() -> None:
     assert not commissioning.progress(grown(60), policy).ready
 
 
+@pytest.mark.parametrize("ratios", [(10.0, 0.1), (0.1, 10.0)])
+def test_the_level_before_there_is_a_baseline_is_that_of_the_loudest_axis(
+    ratios: tuple[float, float],
+) -> None:
+    first = observation(0, axes=("x", "y"))
+    cold = commissioning.learn(Cold(), first)
+    window = replace(first, rms=first.rms * np.array(ratios, np.float32))
+    assert commissioning.level(cold, window) == pytest.approx(1.0, abs=1e-5)
+
+
 def test_a_conclusion_drops_the_summary() -> None:
     cold = commissioning.conclude(grown(40))
     assert cold.summary is None

@@ -406,6 +406,31 @@ def test_a_warning_by_the_level_alone_stays_until_the_level_is_well_below_its_li
     assert told == [(3, Transition.RAISED), (53, Transition.CLEARED)]
 
 
+@pytest.mark.parametrize(
+    ("level", "lowered_at"),
+    [(2.8, [54]), (2.2, [24])],  # 20 windows below the release level of 2.5
+)
+def test_an_alarm_stays_one_until_the_level_is_below_its_release(
+    level: float, lowered_at: list[int]
+) -> None:
+    judging, states = commissioned()
+    levels = [6.0] * 5 + [level] * 30 + [1.0] * 25
+    stream = [levelled(60 + k, each) for k, each in enumerate(levels)]
+    _, judged = judge_all(judging, stream, states=states)
+    told = [(k, event.transition) for k, one in enumerate(judged) for event in one.events]
+    assert told[:2] == [(2, Transition.RAISED), (3, Transition.ESCALATED)]
+    assert [k for k, transition in told if transition is Transition.LOWERED] == lowered_at
+
+
+@pytest.mark.parametrize(("usual", "zone"), [(1.0, Zone.ALARM), (2.0, Zone.WARNING)])
+def test_four_times_the_baseline_is_an_alarm_where_it_is_a_jump(usual: float, zone: Zone) -> None:
+    judging, states = commissioned()
+    states = {KEY: with_row(states[KEY], level_mean=math.log10(usual))}
+    four_times = [observation(60 + k, louder=2 * math.log10(4.0)) for k in range(6)]
+    _, judged = judge_all(judging, four_times, states=states)
+    assert judged[-1].zone is zone
+
+
 def test_departures_are_sixteen_an_axis() -> None:
     judging = detector(QUICK)
     stream = [observation(k, axes=("x", "y")) for k in range(40)]

@@ -13,9 +13,10 @@ from models.alerts import Transition, Zone
 from models.explain import Incident, Line
 from models.policy import ChartPolicy, Limits
 from models.scoring import Detail
-from pipelines.normalise import BaselineSummary
+from pipelines.features import Observation
+from pipelines.normalise import LINES, BaselineSummary
 from pipelines.window import SensorKey
-from tests.unit.models.fleet import FEATURES, KEY, healthy, observation
+from tests.unit.models.fleet import FEATURES, KEY, QUICK, detector, healthy, judge_all, observation
 
 EDGES = FEATURES.edges_hz()[: FEATURES.bands]
 POLICY = ChartPolicy()
@@ -74,6 +75,19 @@ def test_the_closest_fault(lines: list[float] | None, fault: str | None) -> None
         summary = summary.add(observation(k, lines=[0.0, 0.1, 0.0, 0.1]))
     window = observation(31, lines=lines)
     found = explain.closest_fault(window, summary.baseline(), POLICY)
+    assert (found and found.order) == fault
+
+
+@pytest.mark.parametrize(("sigmas", "fault"), [(0.98, None), (1.02, "BPFO")])
+def test_a_line_is_named_from_the_limit_of_its_chart_on(sigmas: float, fault: str | None) -> None:
+    summary = BaselineSummary()
+    for k in range(30):
+        summary = summary.add(observation(k, lines=[0.5, 0.1, 0.0, 0.1]))
+    usual = summary.baseline()
+    spread = max(float(usual.spread[0, -LINES]), POLICY.line_scale_floor)
+    risen = float(usual.centre[0, -LINES]) + sigmas * POLICY.line_sigmas * spread
+    lines = np.array([[risen, 0.1, 0.0, 0.1]], np.float32)
+    found = explain.closest_fault(replace(observation(31), fault_lines=lines), usual, POLICY)
     assert (found and found.order) == fault
 
 
@@ -171,6 +185,28 @@ def test_an_alert_by_a_line_names_the_axis_of_the_line() -> None:
     assert "the outer race (BPFO) line has risen on axis y" in event.text
 
 
+def lined(index: int, louder: float = 0.0, line: float = 0.0) -> Observation:
+    """Return a window with two bands of x so much louder, and a fault line of y so much higher."""
+    one = observation(index, axes=("x", "y"))
+    bands = one.log_bands.copy()
+    bands[0, :, 1:3] += louder
+    lines = np.tile(np.array([0.0, 0.1, 0.0, 0.1], np.float32), (2, 1))
+    lines[1, 0] += line
+    return replace(one, log_bands=bands, fault_lines=lines)
+
+
+@pytest.mark.parametrize(("louder", "axis"), [(0.2, "y"), (2.0, "x")])
+def test_an_alert_is_by_a_line_alone_where_the_loss_is_not_over_as_well(
+    louder: float, axis: str
+) -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [lined(k) for k in range(60)])
+    stream = [lined(60 + k, louder, line=1.5) for k in range(3)]
+    _, judged = judge_all(judging, stream, states=states)
+    (event,) = [event for one in judged for event in one.events]
+    assert (event.fault, event.axis) == ("BPFO", axis)
+
+
 def test_what_is_over_speaks_no_more_of_bands_and_lines() -> None:
     found = detail({(0, 2): 3.0})
     about = NOTHING | {"bands": explain.leading_bands(found, EDGES)}
@@ -189,6 +225,24 @@ def test_an_alarm_tells_the_level() -> None:
     severe = replace(incident(Transition.ESCALATED), level=6.13)
     text = explain.tell(severe, observation(3), detail({(0, 2): 3.0}), **NOTHING).text
     assert "; RMS 6.1 times that of the baseline; " in text
+
+
+@pytest.mark.parametrize(
+    ("transition", "level", "told"),
+    [
+        (Transition.RAISED, 2.1, True),
+        (Transition.RAISED, 1.9, False),
+        (Transition.ESCALATED, 6.0, True),
+        (Transition.LOWERED, 6.0, False),
+        (Transition.CLEARED, 6.0, False),
+    ],
+)
+def test_the_level_is_told_where_an_alert_rises_and_it_is_notable(
+    transition: Transition, level: float, *, told: bool
+) -> None:
+    moved = replace(incident(transition), level=level)
+    text = explain.tell(moved, observation(3), detail({(0, 2): 3.0}), **NOTHING).text
+    assert (f"RMS {level:.1f} times that of the baseline" in text) is told
 
 
 def test_the_limit_that_is_over_is_told_with_its_axis() -> None:

@@ -105,6 +105,17 @@ def test_what_is_loud_is_not_held() -> None:
     assert held([1500.0, 1200.0], level=0.9) == [False, False]
 
 
+def test_a_loud_window_does_not_make_its_speed_the_usual_one() -> None:
+    rows = np.zeros(1, HOT)
+    windows = [(1500.0, 0.0), (1200.0, 0.9), (1200.0, 0.0)]
+    held = [
+        bool(gates.hold(rows, LIVE, np.array([level]), np.array([rpm]), POLICY)[0])
+        for rpm, level in windows
+    ]
+    assert held == [False, False, True]
+    assert rows["rpm"].tolist() == [1500.0]
+
+
 def test_a_slow_change_is_followed() -> None:
     assert not any(held([1500.0 + 2 * k for k in range(100)]))
 

@@ -235,6 +235,16 @@ def test_a_level_stands_out(decades: float, spread: float, expected: bool) -> No
     assert stands_out(raised(level, decades), centres(6, spread), BANDS, POLICY) == expected
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("columns", [slice(7, 12), slice(POWER, POWER + 1)])
+def test_one_axis_that_stands_out_is_enough(axis: int, columns: slice) -> None:
+    own = np.zeros((2, BANDS + EXTRAS))
+    peers = np.concatenate([centres(6, 0.02), centres(6, 0.02, seed=4)], axis=1)
+    assert not stands_out(own, peers, BANDS, POLICY)
+    own[axis, columns] += 1.0
+    assert stands_out(own, peers, BANDS, POLICY)
+
+
 def test_what_is_not_known_is_no_suspicion() -> None:
     own, peers = raised(slice(7, 12), 0.5), centres(4, 0.02)
     own[:, 9:BANDS] = np.nan

@@ -52,6 +52,29 @@ def test_a_signal_that_returns_is_judged_by_its_own_baseline_again() -> None:
     assert after[KEY].cold.baseline_id == states[KEY].cold.baseline_id
 
 
+@pytest.mark.parametrize(("kurtosis", "suspicious"), [(3.0, False), (9.0, True)])
+def test_a_baseline_that_is_resumed_is_in_doubt_where_its_figures_are(
+    kurtosis: float, *, suspicious: bool
+) -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [observation(k, kurtosis=kurtosis) for k in range(60)])
+    other = [replace(observation(60 + k), axes=("other",)) for k in range(12)]
+    own = [observation(72 + k, kurtosis=kurtosis) for k in range(6)]
+    _, judged = judge_all(judging, [*other, *own], states=states)
+    assert [one.suspicious for one in judged[11:]] == [False] * 5 + [suspicious] * 2
+    assert judged[16].notes == ("baseline_resumed",)
+
+
+def test_a_provisional_baseline_is_not_resumed() -> None:
+    judging = detector(QUICK)
+    start = [observation(k, louder=0.02 * k) for k in range(60)]
+    states, judged = judge_all(judging, start)
+    assert judged[-1].provisional
+    other = [replace(observation(60 + k), axes=("other",)) for k in range(12)]
+    _, judged = judge_all(judging, [*other, *healthy(5, start=72)], states=states)
+    assert judged[-1].notes == ("recommissioning_for_other_signal",)
+
+
 BOTH = ("x", "y")
 
 

@@ -131,3 +131,10 @@ def test_a_gap_says_nothing_of_the_cadence() -> None:
     states, _ = judge_all(judging, healthy(60))
     after, _ = judge_all(judging, [observation(60 + 10_000)], states=states)
     assert after[KEY].row["cadence_s"] < 1.2 * states[KEY].row["cadence_s"]
+
+
+def test_a_gap_is_three_windows_of_a_day() -> None:
+    judging, states = commissioned()
+    before = states[KEY].row["day_s"]
+    after, _ = judge_all(judging, [observation(59 + 50)], states=states)
+    assert after[KEY].row["day_s"] - before == pytest.approx(3 * 10.0)
