@@ -12,6 +12,7 @@ from models.state import (
     ASIDE,
     COMMISSIONED,
     COMPARED,
+    DOUBTED,
     PROVISIONAL,
     REBASELINING,
     STANDS_OUT,
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from pipelines.normalise import Baseline
 
 
-OF_A_BASELINE: Final = PROVISIONAL | REBASELINING | SUSPICIOUS | ASIDE | COMPARED | STANDS_OUT
+OF_A_BASELINE: Final = (
+    PROVISIONAL | REBASELINING | SUSPICIOUS | ASIDE | DOUBTED | COMPARED | STANDS_OUT
+)
 """Flags that say something of the baseline in force, or of its absence."""
 
 

@@ -56,8 +56,8 @@ def standing(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePo
 def hold(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePolicy) -> Bools:
     """Return which `live` windows are held back since a measured speed changes; counts in place.
 
-    What is held for `hold_windows` in a row, or is over `hold_level` times the baseline, is
-    released, and the new speed is then the usual one.
+    What is held for `hold_windows` in a row is released, and the new speed is then the usual one;
+    a window over `hold_level` times the baseline passes and makes no speed the usual one.
     """
     usual = rows["rpm"]
     off = np.abs(rpm - usual) > policy.speed_change * usual

@@ -19,6 +19,7 @@ from models.state import (
     ASIDE,
     COMMISSIONED,
     COMPARED,
+    DOUBTED,
     HOT,
     PROVISIONAL,
     QUIETER,
@@ -54,6 +55,7 @@ LEARNING_FLAGS: Final = (
     | RELEARNING
     | RELEARNT
     | ASIDE
+    | DOUBTED
     | COMPARED
     | STANDS_OUT
 )
@@ -106,16 +108,19 @@ class Learner:
         flags = row["flags"][0] & (COMMISSIONED | PROVISIONAL | ASIDE)
         sure = flags in (COMMISSIONED, ASIDE)
         own = row["features"][0] == self._features
+        doubted = row["flags"][0] & (SUSPICIOUS if flags & COMMISSIONED else DOUBTED)
         if row["flags"][0] & RELEARNT:
             cold = replace(cold, baseline=None, baseline_id="")
         laid_aside = self.begin_anew(row, cold)
-        row["flags"] |= np.uint32(ASIDE if sure and own else 0)
+        if sure and own:
+            row["flags"] |= np.uint32(ASIDE | DOUBTED * bool(doubted))
         return laid_aside
 
     def resume(self, row: Rows, cold: Cold) -> Cold:
         """Let a row be judged by the baseline that was laid aside; its charts begin anew."""
         policy, bands = self._settings.commissioning, self._view.envelope_bands
         doubtful = commissioning.suspicion(cold.old_baseline, policy, bands)
+        doubtful |= bool(row["flags"][0] & DOUBTED)
         flags = np.uint32(COMMISSIONED | SUSPICIOUS * doubtful)
         row["flags"] = (row["flags"] & ~np.uint32(LEARNING_FLAGS)) | flags
         self._begin(row)

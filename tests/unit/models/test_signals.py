@@ -65,6 +65,22 @@ def test_a_baseline_that_is_resumed_is_in_doubt_where_its_figures_are(
     assert judged[16].notes == ("baseline_resumed",)
 
 
+def test_a_doubt_that_is_not_in_the_figures_is_resumed_with_its_baseline() -> None:
+    """By way of a third signal too; the doubt comes of a declared limit that was exceeded."""
+    judging = detector(QUICK, limits=lambda _: Limits(unit="g", rms_warning=1.0))
+    start = [observation(k, louder=1.0 * (k % 4 > 0)) for k in range(120)]
+    states, judged = judge_all(judging, [*start, *healthy(80, 120)])
+    assert judged[-1].suspicious
+    others = [replace(observation(200 + k), axes=("b",) if k < 6 else ("c",)) for k in range(12)]
+    after, judged = judge_all(judging, [*others, *healthy(8, 212)], states=states)
+    assert "baseline_resumed" in [note for one in judged for note in one.notes]
+    assert judged[-1].suspicious
+    other = [replace(observation(220 + k), axes=("b",)) for k in range(50)]
+    _, judged = judge_all(judging, other, states=after)
+    assert judged[-1].verdict is Verdict.SCORED
+    assert not judged[-1].suspicious
+
+
 def test_a_provisional_baseline_is_not_resumed() -> None:
     judging = detector(QUICK)
     start = [observation(k, louder=0.02 * k) for k in range(60)]
