@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,17 @@ def test_healthy_time_is_that_of_what_was_judged_behind_the_first_windows() -> N
     assert one.healthy_years(judged) * 365.25 * 86_400 == pytest.approx(21 * 10)
     judged[:110] = False
     assert one.healthy_years(judged) * 365.25 * 86_400 == pytest.approx(11 * 10)
+
+
+def test_a_pause_of_the_rig_is_an_exposure_of_two_windows_at_most() -> None:
+    (one,) = read_lives([recording(130)], labels(120), SETTINGS, unknown)
+    pause_ns = 3600 * 10**9
+    seen = tuple(
+        replace(each, start_ns=each.start_ns + pause_ns * (k >= 110))
+        for k, each in enumerate(one.observations)
+    )
+    years = replace(one, observations=seen).healthy_years(np.ones(len(one), np.bool_))
+    assert years * 365.25 * 86_400 == pytest.approx((20 + 2) * 10)
 
 
 def test_a_recording_that_ends_before_its_label_is_refused() -> None:

@@ -2,13 +2,32 @@ import numpy as np
 import pytest
 
 from models.evaluation.outcomes import Episode, episodes, judge_outcome
-from tests.unit.models.evaluation.lives import LAST_LIVE, label, life, outcome, track
+from tests.unit.models.evaluation.lives import EARLIEST, LAST_LIVE, label, life, outcome, track
 
 
 def test_alerts_that_few_windows_lie_between_are_one_episode() -> None:
     alert = np.zeros(60, bool)
     alert[[3, 4, 13, 30]] = True
     assert episodes(alert) == [Episode(3, 13), Episode(30, 30)]
+
+
+def test_ends_ten_windows_apart_are_one_episode_and_eleven_apart_are_two() -> None:
+    alert = np.zeros(60, bool)
+    alert[[3, 13, 24]] = True
+    assert episodes(alert) == [Episode(3, 13), Episode(24, 24)]
+
+
+def test_an_alert_that_begins_with_the_onset_is_the_detection() -> None:
+    one = outcome((EARLIEST, LAST_LIVE, 1))
+    assert (one.detected, one.delay, one.already_on, one.false) == (EARLIEST, 0, False, ())
+
+
+@pytest.mark.parametrize(("last", "already_on"), [(EARLIEST - 1, False), (EARLIEST, True)])
+def test_an_alert_is_on_already_where_its_last_window_is_the_onset(
+    last: int, *, already_on: bool
+) -> None:
+    one = outcome((150, last, 1))
+    assert (one.already_on, one.detected) == (already_on, None)
 
 
 def test_the_first_alert_from_the_onset_on_is_the_detection() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.evaluation import EvaluationError
+from models.evaluation import FIRST_WINDOWS, EvaluationError
 from models.evaluation.catalogue import OURS
 from models.evaluation.charted import Network
 from models.evaluation.evaluation import Result, compare, evaluate, sum_up, undisputed
@@ -119,6 +119,11 @@ def test_a_comparison_names_what_is_better_on_which_side() -> None:
 def test_leads_are_compared_on_bearings_clean_by_both_only() -> None:
     one = compare(result((130, 140, 1), *EARLY).first, result(*LATE, name="other"))
     assert one.shared == 1  # what is false on one bearing is disputed on the other
+
+
+def test_leads_are_not_compared_where_the_other_was_not_clean() -> None:
+    one = compare(result(*EARLY).first, result((130, 140, 1), *LATE, name="other"))
+    assert (one.clean, one.shared, one.earlier) == ((2, 1), 1, 1)
 
 
 def test_a_simple_method_that_does_as_well_is_named() -> None:
@@ -247,6 +252,17 @@ def test_what_was_told_names_index_and_alert() -> None:
     assert (told.withheld, told.withheld_before, told.suspected) == ({}, {}, False)
 
 
+def test_a_bearing_that_was_commissioned_with_suspicion_is_told_as_suspected() -> None:
+    network = Network(bundle(), ZeroEngine())
+    impacts = np.full(1, 9.0, np.float32)
+    seen = [
+        replace(one, kurtosis=impacts) if k < FIRST_WINDOWS else one
+        for k, one in enumerate(LIVES[0].observations)
+    ]
+    (told,) = alerts_told([replace(LIVES[0], observations=tuple(seen))], lambda *_: network)
+    assert told.suspected
+
+
 def test_what_was_not_judged_is_told_before_the_onset_and_from_it_on() -> None:
     network = Network(bundle(), ZeroEngine())
     seen = [
@@ -302,6 +318,22 @@ def test_another_is_better_where_one_of_its_seeds_is() -> None:
     said = " ".join(remarks([ours, mixed], leave_one_out=False))
     assert "rms-3-sigma is better than ours in: median lead (with 1 of 2 seeds, " in said
     assert "later on 2" in said
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (LATE, "Ours is better than rms-3-sigma in: median lead; no worse in the rest"),
+        (EARLY, "rms-3-sigma does as well as ours"),
+    ],
+)
+def test_ours_is_better_only_where_it_is_with_every_seed(
+    second: tuple[tuple[int, int, int], ...], said: str
+) -> None:
+    seeds = tuple(result(*spells, name="rms-3-sigma").first for spells in (LATE, second))
+    mixed = Result(Scripted(name="rms-3-sigma", random=True), seeds)
+    texts = remarks([result(*EARLY), mixed], leave_one_out=False)
+    assert any(text.startswith(said) for text in texts)
 
 
 def test_spectra_are_read_of_the_wanted_windows_only() -> None:
