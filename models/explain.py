@@ -175,7 +175,7 @@ def tell(
     old_baseline: str = "",
 ) -> AlertEvent:
     """Return the event that a subscriber gets, its link still to be decided."""
-    axis = observation.axes[_axis(incident, detail, fault)]
+    axis = observation.axes[axis_of(incident, detail, fault)]
     return AlertEvent(
         id=incident.id,
         asset=observation.key.asset,
@@ -232,7 +232,7 @@ def _sentence(
     return "; ".join(parts) + "."
 
 
-def _axis(incident: Incident, detail: Detail | None, fault: Line | None) -> int:
+def axis_of(incident: Incident, detail: Detail | None, fault: Line | None) -> int:
     """Return the axis that an alert speaks of: the one that is over the limit which raised it."""
     if fault is not None and incident.line_alone:
         return fault.axis

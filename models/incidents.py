@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models import explain, zones
-from models.explain import Incident
+from models.explain import Incident, Line
 from models.linking import OpenAlert
 from models.scoring import Bands, high_axis, sound
 from models.state import PROVISIONAL
@@ -43,12 +43,13 @@ class Teller:
         position, cold = current.positions[k], current.colds[k]
         detail = batch.scores.details[position]
         incident = self._incident(batch, current, k, change, reading)
+        fault = explain.closest_fault(sound(observation), cold.baseline, self._policy)
         event = explain.tell(
             incident,
             observation,
             detail,
-            fault=explain.closest_fault(sound(observation), cold.baseline, self._policy),
-            bands=() if detail is None else self._named(incident, detail),
+            fault=fault,
+            bands=() if detail is None else self._named(incident, detail, fault),
             baseline=cold.baseline_id,
             old_baseline=cold.old_baseline_id,
         )
@@ -58,10 +59,10 @@ class Teller:
             row["alert"] = b""
         return event
 
-    def _named(self, incident: Incident, detail: Detail) -> tuple[Band, ...]:
-        """Return the bands that an alert names: the high ones, where these alone are over."""
-        axis = incident.high_axis
-        among = slice(None) if axis is None else self._bands.high
+    def _named(self, incident: Incident, detail: Detail, fault: Line | None) -> tuple[Band, ...]:
+        """Return the bands that an alert names, of its axis: the high ones where these are over."""
+        axis = explain.axis_of(incident, detail, fault)
+        among = self._bands.high if axis == incident.high_axis else slice(None)
         return explain.leading_bands(detail, self._edges, axis=axis, among=among)
 
     def _incident(

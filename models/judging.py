@@ -185,9 +185,7 @@ class Judge:
         """Count the window and follow the sensor's cadence."""
         rows, active = current.rows, current.active
         elapsed = (current.start_ns - rows["last_ns"]) * 1e-9
-        # Between the first two windows may lie what says nothing of the cadence: a trial, say.
-        trial = (rows["index"] == 2) & (GAP_CADENCES * elapsed < rows["cadence_s"])
-        early = (rows["index"] <= 1) | trial
+        early = rows["index"] <= 1
         elapsed = np.where(early, elapsed, np.minimum(elapsed, GAP_CADENCES * rows["cadence_s"]))
         weight = np.where(early, 1.0, 0.05)
         followed = rows["cadence_s"] + weight * (elapsed - rows["cadence_s"])

@@ -43,15 +43,15 @@ class Article:
         import keras
 
         values = first.fit_to_learn(first.rig_mean_absolute)
-        low = values.min(axis=0)
-        span = np.maximum(values.max(axis=0) - low, 1e-12)
-        scaled = ((values - low) / span).astype(np.float32)[:, None, :]
+        low = np.nan_to_num(np.fmin.reduce(values, axis=0))
+        span = np.maximum(np.nan_to_num(np.fmax.reduce(values, axis=0)) - low, 1e-12)
+        scaled = _scaled(values, low, span)
         keras.utils.set_random_seed(seed)
         network = _network(values.shape[1])
         network.compile(optimizer="adam", loss="mae", jit_compile=False)
         network.fit(scaled, scaled, epochs=self.epochs, batch_size=BATCH, verbose=0)
         unlimited = FittedArticle(network, low, span, 1.0)
-        return FittedArticle(network, low, span, float(np.nanmax(unlimited.losses(first))))
+        return FittedArticle(network, low, span, float(unlimited.losses(values).max()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +63,21 @@ class FittedArticle:
     span: Floats
     limit: float
 
-    def losses(self, life: Life) -> Floats:
-        """Return the mean absolute residual, (windows,)."""
-        scaled = ((life.rig_mean_absolute - self.low) / self.span).astype(np.float32)[:, None, :]
+    def losses(self, values: Floats) -> Floats:
+        """Return the mean absolute residual of (windows, channels), (windows,)."""
+        scaled = _scaled(values, self.low, self.span)
         residual = scaled - self.network.predict(scaled, batch_size=1024, verbose=0)
         return np.asarray(np.abs(residual).mean(axis=(1, 2)), np.float64)
 
     def judge(self, rest: Life) -> Track:
         """Compare each window's residual with the limit."""
-        return tracked(self.losses(rest) / self.limit, 1.0)
+        return tracked(self.losses(rest.rig_mean_absolute) / self.limit, 1.0)
+
+
+def _scaled(values: Floats, low: Floats, span: Floats) -> NDArray[np.float32]:
+    """Return values between their usual extremes; what is not finite lies at the lower one."""
+    finite = np.where(np.isfinite(values), values, low)
+    return ((finite - low) / span).astype(np.float32)[:, None, :]
 
 
 def _network(channels: int) -> Any:

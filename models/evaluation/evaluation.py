@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import cycle, islice
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -163,8 +164,15 @@ SUMMED: Final = ("found", "found in time", "clean", "median lead")
 
 def compare_seeds(ours: Result, other: Result) -> list[Comparison]:
     """Compare seed by seed; one that is not random is the same with every seed."""
-    seeds = range(max(len(ours.by_seed), len(other.by_seed)))
-    return [compare(ours.by_seed[k % len(ours.by_seed)], other, seed=k) for k in seeds]
+    seeds = enumerate(by_seeds(ours, other))
+    return [compare(mine, other, seed=seed) for seed, (mine, _) in seeds]
+
+
+def by_seeds(ours: Result, other: Result) -> list[tuple[tuple[Outcome, ...], tuple[Outcome, ...]]]:
+    """Return the outcomes of both seed by seed; one that is not random is repeated."""
+    count = max(len(ours.by_seed), len(other.by_seed))
+    mine, theirs = (cycle(each.by_seed) for each in (ours, other))
+    return list(islice(zip(mine, theirs, strict=False), count))
 
 
 def compare(

@@ -45,7 +45,7 @@ class FixedLimit:
     def fit(self, first: Life, seed: int) -> FittedLimit:
         """Learn mean and standard deviation of each axis."""
         values = first.fit_to_learn(self.reading(first))
-        return FittedLimit(self.reading, values.mean(axis=0), values.std(axis=0), self.sigmas)
+        return FittedLimit(self.reading, *_usual(values), self.sigmas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ class AdaptiveLimit:
     def fit(self, first: Life, seed: int) -> FittedAdaptive:
         """Start from the first windows' mean and variance."""
         values = first.fit_to_learn(self.reading(first))
-        return FittedAdaptive(self.reading, values.mean(axis=0), values.var(axis=0), self.sigmas)
+        mean, deviation = _usual(values)
+        return FittedAdaptive(self.reading, mean, deviation**2, self.sigmas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +99,30 @@ class FittedAdaptive:
             distances[k] = worst(value[None], mean, np.sqrt(variance))[0]
             if distances[k] <= self.sigmas:
                 delta = value - mean
-                mean += delta / MEMORY
-                variance += (delta**2 - variance) / MEMORY - (delta / MEMORY) ** 2
+                known = np.isfinite(delta)
+                moved = (delta**2 - variance) / MEMORY - (delta / MEMORY) ** 2
+                mean += np.where(known, delta / MEMORY, 0.0)
+                variance += np.where(known, moved, 0.0)
         return tracked(distances, self.sigmas)
 
 
 def worst(values: Floats, mean: Floats, deviation: Floats) -> Floats:
-    """Return the largest distance over the axes in standard deviations, (windows,)."""
-    distance: Floats = ((values - mean) / np.maximum(deviation, SMALLEST)).max(axis=1)
+    """Return the largest distance over the axes in standard deviations, (windows,).
+
+    An axis that says nothing is passed over; NaN where none says anything.
+    """
+    each = (values - mean) / np.maximum(deviation, SMALLEST)
+    distance: Floats = np.fmax.reduce(each, axis=1)
     return distance
+
+
+def _usual(values: Floats) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation of each axis; NaN of one that is never finite."""
+    known = np.isfinite(values)
+    count = np.where(known.any(axis=0), known.sum(axis=0), np.nan)
+    mean = np.where(known, values, 0.0).sum(axis=0) / count
+    deviation = np.sqrt(np.where(known, (values - mean) ** 2, 0.0).sum(axis=0) / count)
+    return mean, deviation
 
 
 def tracked(distance: Floats, limit: float) -> Track:

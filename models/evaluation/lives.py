@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 BATCH: Final = 128
 
+FEWEST: Final = 10
+"""Sound windows from which a mean and a deviation can be learnt."""
+
 
 @dataclass(frozen=True, slots=True)
 class Simple:
@@ -85,17 +88,21 @@ class Life:
     def fit_to_learn(self, values: Floats) -> Floats:
         """Return the rows of (windows, columns) of which something can be learnt.
 
-        Left out is what is not finite, and windows of a faulty sensor, which no method is to take
-        for health. Raises `EvaluationError` where nothing is left.
+        Left out are those that are not finite, in columns that ever are, and windows of a faulty
+        sensor, unless too few are left. Raises `EvaluationError` where nothing is finite.
         """
-        sound = np.array([one.quality.fault is SensorFault.NONE for one in self.observations])
-        finite = np.isfinite(values).all(axis=1)
+        finite = np.isfinite(values)
         if not finite.any():
             raise EvaluationError(
                 f"{self.key}: windows {self.start} to {self.start + len(self) - 1} hold no finite "
-                "values, so no method can learn from them; leave the sensor out"
+                "values, so simple limits cannot learn from them; leave the sensor out"
             )
-        return values[finite & sound] if (finite & sound).any() else values[finite]
+        usable = finite[:, finite.any(axis=0)].all(axis=1)
+        sound = np.array([one.quality.fault is SensorFault.NONE for one in self.observations])
+        for chosen in (usable & sound, usable):
+            if np.count_nonzero(chosen) >= FEWEST:
+                return values[chosen]
+        return values
 
     def healthy(self) -> list[int]:
         """Return the windows behind the first ones in which an alert is false."""

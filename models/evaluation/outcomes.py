@@ -48,7 +48,7 @@ class Outcome:
     episodes. `alarm` is where zone alarm was first entered from `detected` on (from
     `earliest` on, where nothing was detected), `early_alarms` counts windows in alarm before
     `earliest`. `in_alert` is the share of healthy windows in any alert, `unjudged` counts those in
-    which the method compared nothing, `healthy_years` is the time of the others.
+    which the method compared nothing and said nothing, `healthy_years` is the time of the others.
     """
 
     life: Life
@@ -110,7 +110,9 @@ def judge_outcome(life: Life, track: Track) -> Outcome:
     early = [episode for episode in found if episode.first < until]
     on = [episode for episode in early if episode.last >= until]
     healthy = life.healthy()
-    judged = np.concatenate([np.zeros(FIRST_WINDOWS, np.bool_), ~np.isnan(track.value)])
+    compared = np.concatenate([np.zeros(FIRST_WINDOWS, np.bool_), ~np.isnan(track.value)])
+    # A declared limit alerts where nothing is compared.
+    judged = compared | (zones >= WARNING)
     detected = next((one.first for one in found if one.first >= until), None)
     since = until if detected is None else detected
     alarms = np.flatnonzero(zones >= ALARM)

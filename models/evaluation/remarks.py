@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from models.evaluation import FIRST_WINDOWS
 from models.evaluation.bounds import poisson_rate
 from models.evaluation.catalogue import BASELINES, OURS, WITHOUT
-from models.evaluation.evaluation import SUMMED, Comparison, compare, compare_seeds, sum_up
+from models.evaluation.evaluation import SUMMED, Comparison, by_seeds, compare_seeds, sum_up
 from pipelines.quality import SensorFault
 
 if TYPE_CHECKING:
@@ -28,18 +28,21 @@ def remarks(results: Sequence[Result], *, leave_one_out: bool) -> list[str]:
     ours = by_name.get(OURS)
     if ours is None:
         first = results[0].first
-        return [*_not_learnt(first), *_learnt_damaged(first), _exposure(first)]
+        return [
+            *_not_learnt(first),
+            *_not_judged(results),
+            *_learnt_damaged(first),
+            _exposure(first),
+        ]
     said = [_seen(leave_one_out=leave_one_out)]
     said += [_against(ours, by_name[name]) for name in BASELINES if name in by_name]
     said += [
-        _part(ours.first, by_name[name])
-        for name in WITHOUT
-        if name in by_name and name not in ORDER
+        _part(ours, by_name[name]) for name in WITHOUT if name in by_name and name not in ORDER
     ]
     for name in ORDER:
         reference = by_name.get(REFERENCE) if name.startswith("quick-") else ours
         if name in by_name and reference is not None:
-            said.append(_order(reference.first, by_name[name]))
+            said.append(_order(reference, by_name[name]))
     return [
         *said,
         *_not_learnt(ours.first),
@@ -141,13 +144,13 @@ def _counted(every: Sequence[Comparison]) -> str:
     )
 
 
-def _part(ours: Sequence[Outcome], other: Result) -> str:
-    every = [compare(ours, other, seed=seed) for seed in range(len(other.by_seed))]
+def _part(ours: Result, other: Result) -> str:
+    every = compare_seeds(ours, other)
     losses = [name for name in SUMMED if any(name in one.better for one in every)]
     gains = [name for name in SUMMED if any(name in one.worse for one in every)]
     differing = [
         f"{theirs.life.key} {_index(mine)} -> {_index(theirs)}"
-        for mine, theirs in _pairs(ours, other.first)
+        for mine, theirs in _pairs(ours.first, other.first)
         if theirs.life.label.fails and mine.detected != theirs.detected
     ]
     changed = f"; first alerts that move: {', '.join(differing)}" if differing else ""
@@ -161,9 +164,8 @@ def _part(ours: Sequence[Outcome], other: Result) -> str:
     return f"Taken out, {other.method.name}{seeds}: {said}{changed}."
 
 
-def _order(ours: Sequence[Outcome], other: Result) -> str:
-    one = compare(ours, other)
-    pairs = [pair for outcomes in other.by_seed for pair in _pairs(ours, outcomes)]
+def _order(ours: Result, other: Result) -> str:
+    pairs = [pair for both in by_seeds(ours, other) for pair in _pairs(*both)]
     farthest = max(
         (
             abs(mine.detected - theirs.detected)
@@ -179,9 +181,14 @@ def _order(ours: Sequence[Outcome], other: Result) -> str:
             f"{other.method.name}: the same bearings are found and clean, first alerts move by "
             f"{farthest} windows at most: the order of the frames carries nothing here."
         )
+    found, clean = (
+        f"{sum(getattr(a, what) for a, _ in pairs)} -> {sum(getattr(b, what) for _, b in pairs)}"
+        for what in ("found", "clean")
+    )
+    seeds = len(pairs) // max(len(other.first), 1)
     return (
-        f"{other.method.name}: found {one.found[0]} -> {one.found[1]}, clean {one.clean[0]} -> "
-        f"{one.clean[1]}, first alerts move by up to {farthest} windows."
+        f"{other.method.name}{f', {seeds} seeds together' * (seeds > 1)}: found {found}, clean "
+        f"{clean}, first alerts move by up to {farthest} windows."
     )
 
 

@@ -242,7 +242,8 @@ $told
 <p>Yellow is zone warning, red zone alarm; dashed lines are the earliest and latest sensible onset,
 a blue ground is disputed time. An alert need not be of the loss: the high bands, the fault lines
 and the level have limits of their own, and what was told says which it was. Below are the levels
-of the bands on the axis that was named, and the envelope's spectrum.</p>
+of the bands, on the axis that was named or else the one that rose most, and the envelope's
+spectrum.</p>
 $plots
 <h2>Methods</h2>$about
 <h2>How it came about</h2>$facts

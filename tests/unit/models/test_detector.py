@@ -478,7 +478,22 @@ def test_an_alert_by_the_high_bands_names_their_axis_and_no_other_bands() -> Non
     assert event.bands == ()  # below the baseline still, so not louder than that
 
 
-def test_a_trial_window_long_before_service_says_nothing_of_the_cadence() -> None:
-    trial = replace(observation(0), start_ns=observation(0).start_ns - 7 * 86_400 * 10**9)
-    states, _ = judge_all(detector(QUICK), [trial, *(observation(k) for k in range(1, 4))])
-    assert states[KEY].row["cadence_s"] == pytest.approx(10.0)
+def test_an_alert_of_another_limit_names_bands_of_its_own_axis() -> None:
+    """Worn in, the high bands stand out on y; a declared limit is over on x."""
+
+    def both(index: int, high: float, rms: float) -> Observation:
+        one = observation(index, axes=("x", "y"), seed=index % 50)
+        bands, level = one.log_bands.copy(), one.rms.copy()
+        bands[:, :, FEATURES.high_bands()] -= np.float32(1.2 * (index >= 60))
+        bands[1, :, FEATURES.high_bands()] += np.float32(high)
+        level[0] *= np.float32(rms)
+        return replace(one, log_bands=bands, rms=level)
+
+    limited = detector(QUICK, limits=lambda _: Limits(unit="g", rms_warning=1.2))
+    states, _ = judge_all(limited, [both(k, 0.0, 1.0) for k in range(400)])
+    _, judged = judge_all(limited, [both(400 + k, 1.3, 3.0) for k in range(6)], (), states)
+    (event,) = (event for one in judged for event in one.events)
+    assert "high frequencies stand out" in event.text
+    assert (event.axis, event.loss < event.threshold) == ("x", True)
+    assert event.bands
+    assert all(band.high_hz < 1_200 for band in event.bands)

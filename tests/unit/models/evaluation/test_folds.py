@@ -1,11 +1,13 @@
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import pytest
 
 from models.calibration import Calibration
 from models.engines import Engine
 from models.evaluation import EvaluationError
-from models.evaluation.folds import Companions, Folds
+from models.evaluation.folds import Companions, Folds, refuse_too_few
+from models.evaluation.labels import Labels
 from models.learning_set import SensorSequences
 from pipelines.window import SensorKey
 from tests.unit.models.evaluation.lives import label, life
@@ -58,3 +60,22 @@ def test_a_fold_is_trained_once_for_each_seed() -> None:
 def test_too_few_bearings_are_refused() -> None:
     with pytest.raises(EvaluationError, match="needs three"):
         folds(Noting(), count=2)(life(KEYS[0]).part(0, 100), 0)
+
+
+@pytest.mark.parametrize(
+    ("sensors", "enough"),
+    [
+        (("a/1", "b/1"), False),
+        (("a/1", "b/1", "c/1"), True),
+        (("a/1", "a/2", "b/1"), False),  # without a there is b alone
+        (("a/1", "a/2", "b/1", "b/2"), True),
+    ],
+)
+def test_two_bearings_must_be_left_whichever_asset_is_left_out(
+    sensors: tuple[str, ...], *, enough: bool
+) -> None:
+    labels = Labels(tuple(label(one, learn_until=150) for one in sensors))
+    keys = [SensorKey(*one.split("/")) for one in sensors]
+    refused = nullcontext() if enough else pytest.raises(EvaluationError, match="needs three")
+    with refused:
+        refuse_too_few(labels, keys)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.evaluation import FIRST_WINDOWS, WARNING, EvaluationError, Method
+from models.evaluation.article import Article
 from models.evaluation.catalogue import (
     BASELINES,
     NEEDS_KERAS,
@@ -115,6 +116,32 @@ def test_a_faulty_window_among_the_first_switches_no_limit_off(
     one = judge_outcome(whole, fitted.judge(whole.part(FIRST_WINDOWS)))
     assert one.detected is not None
     assert EARLIEST <= one.detected <= EARLIEST + 10
+
+
+@pytest.mark.parametrize("name", [*LIMITS, "kurtosis-6-sigma"])
+def test_an_axis_that_never_says_anything_leaves_the_others_to_be_judged(name: str) -> None:
+    def dead_y(values: np.ndarray) -> np.ndarray:
+        return np.stack([values[..., 0], np.full_like(values[..., 0], np.nan)], axis=-1)
+
+    lost = Quality(SensorFault.NON_FINITE, lost=(1,))
+    one_axis = life()
+    whole = replace(
+        one_axis,
+        observations=tuple(
+            replace(one, rms=dead_y(one.rms), kurtosis=dead_y(one.kurtosis), quality=lost)
+            for one in one_axis.observations
+        ),
+        mean_absolute=dead_y(one_axis.mean_absolute),
+        envelope_rms=dead_y(one_axis.envelope_rms),
+    )
+    assert zones(method(name), whole) == zones(method(name), one_axis)
+
+
+def test_an_article_learns_no_limit_from_a_faulty_window() -> None:
+    pytest.importorskip("keras")
+    whole = spoiled(life(), [50], 1e3, Quality(SensorFault.OFFSET))
+    fitted = Article(epochs=2).fit(whole.part(0, FIRST_WINDOWS), 0)
+    assert max(int(zone) for zone in fitted.judge(whole.part(FIRST_WINDOWS)).zones) == WARNING
 
 
 def test_a_sensor_of_which_no_first_window_is_finite_is_refused_by_name() -> None:

@@ -57,6 +57,15 @@ def test_windows_in_which_nothing_was_compared_are_no_exposure(
     assert one.healthy_years * 365.25 * 86_400 == pytest.approx(hours * 10)
 
 
+def test_a_window_of_an_alert_is_exposure_though_nothing_was_compared() -> None:
+    made = life()
+    said = track(len(made), (110, 139, 1))
+    said.value[:] = np.nan
+    one = judge_outcome(made, said)
+    assert (one.false, one.unjudged) == ((110,), 70)
+    assert one.healthy_years * 365.25 * 86_400 == pytest.approx(30 * 10)
+
+
 def test_a_bearing_without_healthy_windows_can_still_be_clean() -> None:
     assert judge_outcome(life(of=label(earliest=90)), track(LAST_LIVE + 1)).clean
 

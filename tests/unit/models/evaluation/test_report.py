@@ -142,6 +142,24 @@ def test_an_order_by_which_another_bearing_is_found_is_not_said_to_carry_nothing
     assert not any("carries nothing" in text for text in said)
 
 
+def test_what_varies_with_the_seed_alone_is_put_down_to_no_part() -> None:
+    by_seed = tuple(result(*spells).first for spells in (EARLY, LATE))
+    ours, other, order = (
+        Result(Scripted(name=name, random=True), by_seed)
+        for name in (OURS, "no-sign", "frames-averaged")
+    )
+    said = remarks([ours, other, order], leave_one_out=True)
+    assert any("no-sign (with one of 2" in text and "adds nothing" in text for text in said)
+    assert any("frames-averaged: the same" in text and "by 0 windows" in text for text in said)
+
+
+def test_an_order_that_misses_with_a_later_seed_says_so() -> None:
+    by_seed = (result(*EARLY).first, result().first)
+    other = Result(Scripted(name="frames-averaged", random=True), by_seed)
+    said = remarks([result(*EARLY), other], leave_one_out=True)
+    assert any("frames-averaged, 2 seeds together: found 4 -> 2, clean 4 -> 4" in t for t in said)
+
+
 def test_a_part_taken_out_is_judged_by_every_seed() -> None:
     found = [result(*spells, name="no-sign").first for spells in (EARLY, LATE)]
     both = Result(Scripted(name="no-sign", random=True), (found[0], found[1]))
@@ -185,6 +203,13 @@ def test_without_ours_nothing_is_said_of_a_bundle_and_no_heading_is_empty() -> N
     assert "The bundle as it is" not in text
     assert "Against each other method" not in text
     assert "Healthy time behind these numbers" in text
+
+
+def test_what_another_method_said_nothing_of_is_named_without_ours() -> None:
+    other = result(*EARLY, name="rms-6-sigma")
+    silent = tuple(replace(one, unjudged=7) for one in other.first)
+    said = remarks([replace(other, by_seed=(silent,))], leave_one_out=False)
+    assert any("of which rms-6-sigma said nothing" in text for text in said)
 
 
 def test_an_order_of_frames_that_carries_nothing_is_named() -> None:
