@@ -123,10 +123,10 @@ STANDS_OUT: Final = 4096
 """It stood out of them."""
 STARTED_LOW: Final = 8192
 """It was held for long enough and is charted, though it is not back at its level yet."""
-DOUBTED: Final = 32768
-"""The baseline that was laid aside (`ASIDE`) was learnt with suspicion."""
 SETTLED: Final = 16384
 """The anchored chart's spread knows a day, and stays as it is."""
+DOUBTED: Final = 32768
+"""The baseline that was laid aside (`ASIDE`) was learnt with suspicion."""
 
 
 def _hot_of_2(record: bytes) -> bytes:

@@ -127,7 +127,7 @@ def read_labels(path: Path) -> Labels:
 
 EXPECTED: Final = (
     "expected TOML (UTF-8) with a table [[bearing]] per sensor: sensor, fails, last_live, where it "
-    "fails earliest and latest, and at will disputed (pairs of windows) and learn_until"
+    "fails earliest and latest, and optionally disputed (pairs of windows) and learn_until"
 )
 
 

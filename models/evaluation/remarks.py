@@ -8,6 +8,7 @@ from models.evaluation import FIRST_WINDOWS
 from models.evaluation.bounds import poisson_rate
 from models.evaluation.catalogue import BASELINES, OURS, WITHOUT
 from models.evaluation.evaluation import SUMMED, Comparison, by_seeds, compare_seeds, sum_up
+from models.evaluation.lives import FEWEST
 from pipelines.quality import SensorFault
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _not_learnt(outcomes: Sequence[Outcome]) -> list[str]:
         return []
     return [
         f"Faulty (clipped, stuck, not finite) are of the first {FIRST_WINDOWS} windows: "
-        f"{', '.join(faulty)}. Limits are learnt from the others, where there are any."
+        f"{', '.join(faulty)}. Simple limits are learnt from the others, where {FEWEST} are left."
     ]
 
 
