@@ -28,6 +28,8 @@ from pipelines.window import SensorKey
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from benchmarks.elsewhere import Change
     from models.detector import Detector
     from models.evaluation import Method
@@ -100,12 +102,14 @@ def read(name: str, features: FeatureSettings, change: Change = as_is) -> list[L
 
 def _start(life: Life, bearing: str, axes: str, first: int) -> Start:
     label = life.label
+    learnt = label.learn_until - first
     later = msgspec.structs.replace(
         label,
         earliest=(label.earliest or 0) - first,
         latest=(label.latest or 0) - first,
         last_live=label.last_live - first,
         disputed=tuple((max(a - first, 0), b - first) for a, b in label.disputed if b >= first),
+        learn_until=learnt if learnt >= FIRST_WINDOWS else 0,
     )
     part = replace(life.part(first), label=later, start=0)
     key = SensorKey(f"{bearing}-{axes}-{first}", life.key.sensor)
@@ -115,15 +119,16 @@ def _start(life: Life, bearing: str, axes: str, first: int) -> Start:
 
 def judge(lives: Sequence[Life], detector: Detector) -> list[Outcome]:
     """Judge sensors beside each other, and compare with their labels."""
-    zones: dict[SensorKey, list[int]] = {life.key: [] for life in lives}
+    said: dict[SensorKey, list[tuple[float, float, float]]] = {life.key: [] for life in lives}
     states: dict[SensorKey, SensorState] = {}
     for first in range(0, max(map(len, lives)), BATCH):
         batch = [one for life in lives for one in life.observations[first : first + BATCH]]
         new, judged = detector.judge(states, batch)
         states.update(new)
         for one in judged:
-            zones[one.observation.key].append(ZONES.index(one.zone))
-    return [_outcome(life, zones[life.key]) for life in lives]
+            zone = float(ZONES.index(one.zone))
+            said[one.observation.key].append((zone, one.loss, one.threshold))
+    return [_outcome(life, np.array(said[life.key])) for life in lives]
 
 
 def judge_by(method: Method, life: Life) -> Outcome:
@@ -132,7 +137,6 @@ def judge_by(method: Method, life: Life) -> Outcome:
     return judge_outcome(life, fitted.judge(life.part(FIRST_WINDOWS)))
 
 
-def _outcome(life: Life, zones: list[int]) -> Outcome:
-    behind = np.array(zones[FIRST_WINDOWS:], np.int8)
-    unknown = np.full(len(behind), np.nan)
-    return judge_outcome(life, Track(behind, unknown, unknown))
+def _outcome(life: Life, said: NDArray[np.float64]) -> Outcome:
+    zones, loss, threshold = said[FIRST_WINDOWS:].T
+    return judge_outcome(life, Track(zones.astype(np.int8), loss, threshold))

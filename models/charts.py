@@ -190,28 +190,22 @@ def correlate(
 ) -> None:
     """Follow how alike neighbouring windows are, before `learn` takes them in.
 
-    Deviations are from the adaptive chart's mean, in its standard deviations and clipped to 3; what
-    is followed is learnt from the first healthy windows and then frozen: see `lag_correlation`.
+    Deviations are from the adaptive chart's mean, in its standard deviations and clipped to 3. What
+    is followed is their lag-1 correlation about their own recent mean: a slow rise, as of damage,
+    keeps all deviations at about the same value and would pass for restlessness. It is learnt from
+    the first healthy windows, those of a day at least, and then frozen.
     """
     spread = np.maximum(np.sqrt(rows["adaptive_variance"]), charts.scale_floor)
     deviation = np.clip((value - rows["adaptive_mean"]) / spread, -3.0, 3.0)
-    learning = healthy & (rows["correlation_count"] < budget.correlation_windows)
+    young = rows["correlation_count"] < budget.correlation_windows
+    learning = healthy & (young | ((rows["flags"] & SETTLED) == 0))
     rows["correlation_count"] += learning
     weight = np.where(learning, 1.0 / (rows["correlation_count"] + budget.correlation_weight), 0.0)
-    product = deviation * rows["last_deviation"]
-    rows["correlation"] += weight * (product - rows["correlation"])
-    rows["mean_deviation"] += weight * (deviation - rows["mean_deviation"])
-    rows["last_deviation"] = np.where(healthy, deviation, 0.0)
-
-
-def lag_correlation(rows: Rows) -> Floats:
-    """Return the lag-1 correlation of deviations, less what a steady drift makes of it.
-
-    A slow rise, as of damage, keeps all deviations at about the same value: without the square of
-    their mean it would pass for restlessness and widen the sensor's own limits.
-    """
-    correlation: Floats = rows["correlation"] - rows["mean_deviation"] ** 2
-    return correlation
+    left = deviation - rows["mean_deviation"]
+    rows["correlation"] += weight * (left * rows["last_deviation"] - rows["correlation"])
+    recent = np.where(learning, 1.0 / budget.correlation_memory, 0.0)
+    rows["mean_deviation"] += np.maximum(weight, recent) * left
+    rows["last_deviation"] = np.where(healthy, left, 0.0)
 
 
 def learn(

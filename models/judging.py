@@ -295,8 +295,7 @@ class Judge:
         policy = self._settings.budget
         slow = zones.is_slow(rows, self._settings.confirmation)
         young = rows["correlation_count"] < policy.correlation_windows
-        correlation = charts.lag_correlation(rows)
-        return budget.factor(rows["cadence_s"], correlation, slow, young, policy)
+        return budget.factor(rows["cadence_s"], rows["correlation"], slow, young, policy)
 
     def _chart(
         self, batch: Batch, current: Round, sorts: Sorted, value: Floats, reading: Reading

@@ -151,7 +151,7 @@ class BudgetPolicy:
     """
 
     false_alerts_per_sensor_year: float = 0.1
-    quick: Tail = Tail(level=-2.58, slope=5.28, stretch=3.45)
+    quick: Tail = Tail(level=-2.59, slope=4.12, stretch=2.95)
     """Where windows come more often than once a minute."""
     slow: Tail = Tail(level=-2.87, slope=3.78, stretch=1.58)
     chance_share: float = 0.1
@@ -166,7 +166,10 @@ class BudgetPolicy:
     """Until a sensor has shown its correlation its limits are not widened: it may never come to do
     so, since machines fail early more often than later."""
     correlation_windows: float = 1000.0
-    """So many monitored windows tell how alike neighbouring windows are, then that is frozen."""
+    """So many monitored windows, and a day's at least, tell how alike neighbouring windows are."""
+    correlation_memory: float = 200.0
+    """Their deviations are from the mean of so many windows: twice what the adaptive chart
+    remembers, so that what a steady rise adds to all of them is no likeness."""
     correlation_prior: float = 0.1
     """Their correlation before a sensor has shown its own; worth `correlation_weight` windows."""
     correlation_weight: float = 100.0

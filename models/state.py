@@ -11,6 +11,7 @@ refused with `StateError`.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     Migration = Callable[[bytes], bytes]
 
-SCHEMA: Final = 6
+SCHEMA: Final = 7
 
 RECENT: Final = 8
 """Starts before the last one that are remembered, so that a window sent again is known."""
@@ -84,7 +85,7 @@ HOT: Final = np.dtype(
         ("next_offset", "<i8"),
         # windows in a row without a baseline in which the tachometer alone says that it stands
         ("stood", "<u4"),
-        # mean of the deviations that the correlation was learnt from
+        # recent mean of the deviations that the correlation is learnt from
         ("mean_deviation", "<f8"),
         # starts of the windows before the last one, newest first; 0 where there was none
         ("recent_ns", "<i8", (RECENT,)),
@@ -158,6 +159,22 @@ def _hot_of_6(record: bytes) -> bytes:
     return (6).to_bytes(4, "little") + record[4:] + bytes(5 * 8)
 
 
+def _hot_of_7(record: bytes) -> bytes:
+    """Lift a hot record of schema 6, whose correlation and last deviation were about no mean.
+
+    The square of the mean was taken off where the correlation was used.
+    """
+    lifted = bytearray((7).to_bytes(4, "little") + record[4:])
+    places = [HOT.fields[name][1] for name in ("last_deviation", "correlation", "mean_deviation")]  # type: ignore[index]
+    try:
+        last, correlation, mean = (struct.unpack_from("<d", lifted, at)[0] for at in places)
+    except struct.error as error:
+        raise StateError(f"hot state has {len(record)} bytes: it is damaged") from error
+    struct.pack_into("<d", lifted, places[0], last - mean if last else 0.0)
+    struct.pack_into("<d", lifted, places[1], correlation - mean * mean)
+    return bytes(lifted)
+
+
 def _cold_of_3(record: bytes) -> bytes:
     """Lift a cold record of schema 2, which is as it was."""
     return (3).to_bytes(4, "little") + record[4:]
@@ -176,6 +193,11 @@ def _cold_of_5(record: bytes) -> bytes:
 def _cold_of_6(record: bytes) -> bytes:
     """Lift a cold record of schema 5, which is as it was."""
     return (6).to_bytes(4, "little") + record[4:]
+
+
+def _cold_of_7(record: bytes) -> bytes:
+    """Lift a cold record of schema 6, which is as it was."""
+    return (7).to_bytes(4, "little") + record[4:]
 
 
 def _cold_of_2(record: bytes) -> bytes:
@@ -197,6 +219,7 @@ HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {
     3: _hot_of_4,
     4: _hot_of_5,
     5: _hot_of_6,
+    6: _hot_of_7,
 }
 COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {
     1: _cold_of_2,
@@ -204,6 +227,7 @@ COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {
     3: _cold_of_4,
     4: _cold_of_5,
     5: _cold_of_6,
+    6: _cold_of_7,
 }
 """From schema version to the function that lifts a record's bytes to the next one.
 

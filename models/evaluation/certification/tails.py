@@ -13,7 +13,6 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
-from models import charts
 from models.budget import SECONDS_PER_YEAR
 from models.judgement import Verdict
 from models.policy import Tail
@@ -76,7 +75,7 @@ def crossings(
         for (factor, key), count in windows.items():
             alerts = sum(alert.key == key for alert in jurors[factor].raised[first[factor] :])
             years = count * exposure.cadence_s / SECONDS_PER_YEAR
-            correlation = float(charts.lag_correlation(widest.states[key].row))
+            correlation = float(widest.states[key].row["correlation"])
             found.append(Crossings(f"{spec.seed} {key}", factor, count, years, correlation, alerts))
         for juror in jurors.values():
             juror.forget()

@@ -85,12 +85,12 @@ def test_the_factor_is_on_every_limit() -> None:
 BUDGET = BudgetPolicy()
 
 
-def correlated(values: Sequence[float]) -> float:
+def correlated(values: Sequence[float], cadence_s: float = 100.0) -> float:
     rows = fresh()
     for value in values:
         charts.correlate(rows, np.array([value]), ALWAYS, POLICY, BUDGET)
-        learn(rows, value)
-    return float(charts.lag_correlation(rows)[0])
+        learn(rows, value, elapsed_s=cadence_s)
+    return float(rows["correlation"][0])
 
 
 def autoregression(r: float, count: int, spread: float = 0.1) -> list[float]:
@@ -111,15 +111,30 @@ def test_a_steady_rise_does_not_pass_for_restlessness() -> None:
     assert correlated(rise) < 0.15
 
 
-def test_the_correlation_is_frozen_after_its_windows() -> None:
-    first = autoregression(0.0, int(BUDGET.correlation_windows))
-    assert correlated(first) == correlated(first + autoregression(0.9, 500))
+def test_a_rise_that_pauses_does_not_pass_for_restlessness() -> None:
+    rng = np.random.default_rng(4)
+    rise = [0.0004 * min(k, 1000) + 0.03 * rng.normal() for k in range(3000)]
+    still = [0.03 * rng.normal() for _ in range(3000)]
+    assert correlated(rise, 10.0) < correlated(still, 10.0) + 0.04
 
 
-def test_what_deviations_have_in_common_is_no_correlation() -> None:
-    rows = fresh()
-    rows["correlation"], rows["mean_deviation"] = 0.7, -0.5
-    assert charts.lag_correlation(rows)[0] == pytest.approx(0.45)
+@pytest.mark.parametrize("cadence_s", [100.0, 600.0])
+def test_the_correlation_is_frozen_after_its_windows_where_they_last_a_day(
+    cadence_s: float,
+) -> None:
+    first = autoregression(0.0, 299) + autoregression(0.9, 699)
+    assert len(first) == BUDGET.correlation_windows
+    assert correlated(first, cadence_s) > 0.25
+    assert correlated(first, cadence_s) == correlated(first + autoregression(0.0, 500), cadence_s)
+
+
+def test_the_correlation_is_learnt_for_a_day_where_windows_come_often() -> None:
+    first, later = autoregression(0.0, 1200), autoregression(0.9, 900)
+    calm = correlated(first, OFTEN_S)
+    assert calm < 0.1
+    restless = correlated(first + later, OFTEN_S)
+    assert restless > 0.25
+    assert correlated(first + later + autoregression(0.0, 500), OFTEN_S) == restless
 
 
 def test_neighbours_of_a_window_that_is_not_healthy_are_none() -> None:
@@ -129,6 +144,22 @@ def test_neighbours_of_a_window_that_is_not_healthy_are_none() -> None:
     assert rows["correlation_count"] == 0.0
     assert rows["last_deviation"] == 0.0
     assert rows["correlation"] == 0.1
+
+
+def test_a_deviation_is_kept_as_it_lies_about_the_recent_mean() -> None:
+    rows = fresh()
+    rows["mean_deviation"], rows["correlation_count"] = 0.5, 150.0
+    rows["last_deviation"], rows["correlation"] = 2.0, 0.0
+    charts.correlate(rows, PRIOR.mean + 1.5 * PRIOR.scale * np.ones(1), ALWAYS, POLICY, BUDGET)
+    assert rows["last_deviation"] == pytest.approx([1.0])
+    assert rows["correlation"] == pytest.approx([2.0 / (151 + BUDGET.correlation_weight)])
+    assert rows["mean_deviation"] == pytest.approx([0.5 + 1.0 / BUDGET.correlation_memory])
+
+
+def test_the_first_deviations_weigh_more_than_their_memory_says() -> None:
+    rows = fresh()
+    charts.correlate(rows, PRIOR.mean + PRIOR.scale * np.ones(1), ALWAYS, POLICY, BUDGET)
+    assert rows["mean_deviation"] == pytest.approx([1.0 / (1 + BUDGET.correlation_weight)])
 
 
 def test_without_windows_of_its_own_a_sensor_has_the_fleets_prior() -> None:

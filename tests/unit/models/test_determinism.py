@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.detector import Judgement
-from models.policy import ChartPolicy, DetectorSettings
+from models.policy import BudgetPolicy, ChartPolicy, DetectorSettings
 from models.state import SensorState, decode_state
 from pipelines.features import Observation
 from pipelines.quality import Quality, SensorFault
@@ -64,6 +64,7 @@ SHORT_DAY = replace(
     charts=ChartPolicy(
         reference_windows=2, reference_span_s=120.0, prior_windows=0.1, prior_scale=0.01
     ),
+    budget=BudgetPolicy(correlation_windows=4.0),
 )
 """A day of twelve windows against a reference of two: limits are widened within a life."""
 
@@ -72,8 +73,9 @@ POLICIES = st.sampled_from((QUICK, SHORT_DAY))
 
 
 def test_limits_are_widened_within_a_short_day() -> None:
-    _, judged = judge_all(detector(SHORT_DAY), life(0))
+    states, judged = judge_all(detector(SHORT_DAY), life(0))
     assert [one for one in judged if "limit_widened" in one.notes]
+    assert all(state.row["correlation_count"] > 4.0 for state in states.values())
 
 
 @settings(max_examples=15, deadline=None)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from models import state as module
@@ -116,7 +117,7 @@ def test_an_older_schema_is_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
 STATES = Path(__file__).parent / "states"
 STORED = {
     schema: json.loads((STATES / f"schema-{schema}.json").read_text("utf-8"))
-    for schema in (1, 2, 3, 4, 5)
+    for schema in (1, 2, 3, 4, 5, 6)
 }
 """Records as the last version of each schema wrote them, in base64."""
 
@@ -129,7 +130,16 @@ def added(schema: int, state: SensorState) -> bytes:
     last_ns = int(state.row["last_ns"]).to_bytes(8, "little")
     ran = {1: bytes(HIGH) + last_ns + bytes(24), 2: last_ns + bytes(24)}
     since_4 = bytes(OFFSET if schema < 4 else 0) + bytes(RECENT if schema < 5 else 0)
-    return ran.get(schema, b"") + since_4 + bytes(DAY)
+    return ran.get(schema, b"") + since_4 + bytes(DAY if schema < 6 else 0)
+
+
+def about_their_mean(hot: bytes) -> bytes:
+    """Return a hot record with correlation and last deviation about the mean, as since schema 7."""
+    row = np.frombuffer(hot, HOT).copy()
+    mean, last = row["mean_deviation"], row["last_deviation"]
+    row["correlation"] -= mean**2
+    row["last_deviation"] = np.where(last == 0, 0.0, last - mean)
+    return row.tobytes()
 
 
 def stored(name: str, schema: int = 1) -> tuple[bytes, bytes]:
@@ -146,7 +156,7 @@ def test_states_of_older_schemas_are_lifted_and_stored_as_the_present_one(
     hot, cold = stored(name, schema)
     state = decode_state(hot, cold)
     expected = SCHEMA.to_bytes(4, "little") + hot[4:] + added(schema, state)
-    assert encode_hot(state) == expected
+    assert encode_hot(state) == about_their_mean(expected)
     assert encode_cold(state)[:4] == SCHEMA.to_bytes(4, "little")
     again = decode_state(encode_hot(state), encode_cold(state))
     assert encode_cold(again) == encode_cold(state)
@@ -161,6 +171,7 @@ UNKNOWN = {
     3: {"mean_deviation": 0},
     4: {},
     5: {},
+    6: {},
 }
 """What a sensor of a schema has not learnt."""
 
@@ -196,7 +207,13 @@ def test_an_older_schema_that_no_migration_knows_is_refused() -> None:
         decode_state((0).to_bytes(4, "little"), None)
 
 
-@pytest.mark.parametrize("hot", [b"", b"ab", NEW_HOT[:-1], NEW_HOT + b"x"])
+OLDER_HOT = stored("monitoring", 6)[0]
+
+
+@pytest.mark.parametrize(
+    "hot",
+    [b"", b"ab", NEW_HOT[:-1], NEW_HOT + b"x", OLDER_HOT[:100], OLDER_HOT[:-1], OLDER_HOT + b"x"],
+)
 def test_a_damaged_hot_record_is_refused(hot: bytes) -> None:
     with pytest.raises(StateError):
         decode_state(hot, None)
