@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from models.loss import LOSS_FLOOR
 from models.policy import ConfirmationPolicy
 from pipelines.simulator import PROVING, Burst, Regreasing, Remount, Stop, WearIn
 from pipelines.simulator.feature_fleet import FeatureFleet
+from pipelines.window import SensorKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,15 +28,17 @@ if TYPE_CHECKING:
     from models.evaluation.bounds import Interval
     from models.evaluation.certification.panel import Juror, Raised
     from models.judgement import Judgement
-    from pipelines.features import FeatureSettings
+    from pipelines.features import FeatureSettings, Observation
     from pipelines.simulator import Event, FleetSpec, MachineSpec
     from pipelines.simulator.family import Family
-    from pipelines.window import SensorKey
 
     Floats = NDArray[np.float64]
 
 GROUP: Final = 64
-"""Sensors that are simulated together; their states fit the memory, their rounds are cheap."""
+"""Sensors that are drawn together; the number belongs to what a seed draws."""
+
+TOGETHER: Final = 4
+"""Groups that are judged side by side: a round costs little more for more sensors."""
 
 CHARTS: Final = ("anchored", "adaptive")
 OTHER: Final = "other"
@@ -96,7 +100,8 @@ class Exposure:
 class FalseAlert:
     """A false alert: which chart raised it, and what had happened to the sensor (see `cause`).
 
-    `windows` is how long it stayed open within the run; `zone` the worst that it came to.
+    `key` names the asset behind the seed of its group, as `1100001:m03`; `windows` is how long it
+    stayed open within the run; `zone` the worst that it came to.
     """
 
     key: SensorKey
@@ -169,9 +174,32 @@ def expose(
 ) -> Healthy:
     """Let the jurors judge a healthy exposure; one of them must be for `REFERENCE`."""
     result = Healthy(exposure)
-    for fleet in exposure.groups():
-        _judge_group(result, fleet, jurors, settings, progress)
+    groups = exposure.groups()
+    while together := list(islice(groups, TOGETHER)):
+        _judge_groups(result, _Sensors(together, settings), jurors, progress)
     return result
+
+
+class _Sensors:
+    """The sensors of several groups by names of their own: groups use the same names."""
+
+    def __init__(self, specs: Sequence[FleetSpec], settings: FeatureSettings) -> None:
+        self.machines: dict[SensorKey, MachineSpec] = {}
+        self._drawn: dict[SensorKey, tuple[FeatureFleet, SensorKey]] = {}
+        for spec in specs:
+            fleet = FeatureFleet(spec, settings)
+            for key, machine in zip(fleet.keys, spec.machines, strict=True):
+                name = SensorKey(f"{spec.seed}:{key.asset}", key.sensor)
+                self.machines[name], self._drawn[name] = machine, (fleet, key)
+            self.blocks = fleet.blocks
+
+    def block(self, number: int) -> list[Observation]:
+        """Return one block of windows of every sensor, one sensor behind the other."""
+        return [
+            replace(one, key=name)
+            for name, (fleet, key) in self._drawn.items()
+            for one in fleet.block(key, number)
+        ]
 
 
 @dataclass(slots=True)
@@ -201,43 +229,40 @@ class _Seen:
 _ZONES: Final = {Zone.NORMAL: 0, Zone.WARNING: 1, Zone.ALARM: 2}
 
 
-def _judge_group(
+def _judge_groups(
     result: Healthy,
-    spec: FleetSpec,
+    sensors: _Sensors,
     jurors: Mapping[float, Juror],
-    settings: FeatureSettings,
     progress: Callable[[int], None],
 ) -> None:
-    fleet = FeatureFleet(spec, settings)
-    seen = {key: _Seen() for key in fleet.keys}
+    seen = {key: _Seen() for key in sensors.machines}
     before = {budget: len(juror.raised) for budget, juror in jurors.items()}
-    for number in range(fleet.blocks):
-        blocks = [fleet.block(key, number) for key in fleet.keys]
-        observations = [one for block in blocks for one in block]
+    for number in range(sensors.blocks):
+        observations = sensors.block(number)
         for budget, juror in jurors.items():
             judged = juror.judge(observations)
             if budget == REFERENCE:
-                _take(result, seen, judged, len(blocks[0]))
+                _take(result, seen, judged)
         progress(len(observations))
     for budget, juror in jurors.items():
         raised = juror.raised[before[budget] :]
         result.counts[budget] = result.counts.get(budget, 0) + len(raised)
         juror.forget()
-        _count_causes(result, budget, spec, seen, raised)
-    _close(result, spec, seen, jurors[REFERENCE].raised[before[REFERENCE] :])
+        _count_causes(result, budget, sensors, seen, raised)
+    _close(result, sensors, seen, jurors[REFERENCE].raised[before[REFERENCE] :])
 
 
 def _count_causes(
     result: Healthy,
     budget: float,
-    spec: FleetSpec,
+    sensors: _Sensors,
     seen: Mapping[SensorKey, _Seen],
     raised: Sequence[Raised],
 ) -> None:
-    machines = {machine.asset: machine for machine in spec.machines}
     counts = result.causes.setdefault(budget, {})
     for alert in raised:
-        name = cause(happened(machines[alert.key.asset]), alert.index, seen[alert.key].first())
+        events = happened(sensors.machines[alert.key])
+        name = cause(events, alert.index, seen[alert.key].first())
         counts[name] = counts.get(name, 0) + 1
 
 
@@ -246,9 +271,8 @@ def happened(machine: MachineSpec) -> tuple[Event, ...]:
     return (*machine.events, *machine.sensors[0].events)
 
 
-def _take(
-    result: Healthy, seen: Mapping[SensorKey, _Seen], judged: Sequence[Judgement], size: int
-) -> None:
+def _take(result: Healthy, seen: Mapping[SensorKey, _Seen], judged: Sequence[Judgement]) -> None:
+    size = len(judged) // len(seen)
     for first in range(0, len(judged), size):
         own = judged[first : first + size]
         seen[own[0].observation.key].take(own)
@@ -262,9 +286,9 @@ def _take(
 
 
 def _close(
-    result: Healthy, spec: FleetSpec, seen: Mapping[SensorKey, _Seen], raised: Sequence[Raised]
+    result: Healthy, sensors: _Sensors, seen: Mapping[SensorKey, _Seen], raised: Sequence[Raised]
 ) -> None:
-    """Sum up the sensors of a group, and explain its alerts."""
+    """Sum up the sensors of the groups, and explain their alerts."""
     cadence_s = result.exposure.cadence_s
     needed, among = confirmation(ConfirmationPolicy(), cadence_s)
     a_day = max(1, round(86_400 / cadence_s))
@@ -276,13 +300,11 @@ def _close(
             values = np.where(calm, own.whole(name), np.nan)
             statistic.add(values, needed=needed, among=among, a_day=a_day)
         result.log_loss.append(_moments(np.log10(own.whole("loss") + LOSS_FLOOR)))
-    machines = {machine.asset: machine for machine in spec.machines}
     for alert in raised:
-        own, machine = seen[alert.key], machines[alert.key.asset]
+        own, machine = seen[alert.key], sensors.machines[alert.key]
         result.alerts.append(_explained(alert, own, machine, needed, among))
-    for machine in spec.machines:
-        at = [alert.index for alert in raised if alert.key.asset == machine.asset]
-        _count_events(result, machine, at)
+    for key, machine in sensors.machines.items():
+        _count_events(result, machine, [alert.index for alert in raised if alert.key == key])
 
 
 def _count_events(result: Healthy, machine: MachineSpec, alerts: Sequence[int]) -> None:

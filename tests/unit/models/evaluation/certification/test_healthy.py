@@ -10,9 +10,10 @@ import pytest
 
 from models.budget import SECONDS_PER_YEAR
 from models.evaluation.bounds import poisson_rate
+from models.evaluation.certification import healthy
 from models.evaluation.certification.fleets import CALM
 from models.evaluation.certification.healthy import Exposure, Healthy, cause, expose
-from models.evaluation.certification.panel import panel, stated
+from models.evaluation.certification.panel import panel, pinned, stated
 from pipelines.simulator import Burst, Event, Regreasing, Remount, Stop, WearIn
 from tests.unit.models.fleet import FEATURES, ZeroEngine, bundle
 
@@ -63,6 +64,24 @@ def test_the_statistic_covers_every_judged_window_of_the_zone_normal() -> None:
     for statistic in calm.charts.values():
         assert statistic.single.sum() == calm.judged
     assert len(calm.log_loss) == 4
+
+
+def test_it_is_all_one_how_many_groups_are_judged_side_by_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Limits at a tenth of the usual spread, so that there are alerts to compare."""
+    monkeypatch.setattr(healthy, "GROUP", 1)
+    found = []
+    for together in (1, 3):
+        monkeypatch.setattr(healthy, "TOGETHER", together)
+        exposure = Exposure(3, 600, 600.0, seed=2, year=CALM)
+        jurors = panel(bundle(), ZeroEngine(), pinned((healthy.REFERENCE,)))
+        found.append(expose(exposure, jurors, FEATURES))
+    apart, beside = (sorted(one.alerts, key=lambda alert: alert.key) for one in found)
+    assert apart == beside
+    assert len({alert.key for alert in beside}) >= 2
+    assert found[0].judged == found[1].judged
+    assert np.array_equal(found[0].log_loss, found[1].log_loss)
 
 
 def test_an_exposure_is_split_into_groups_of_their_own_seeds() -> None:
