@@ -193,9 +193,12 @@ def _part(path: Path | None, kind: type[Part]) -> Part:
 
 def _refuse_unnamed_brokers(path: Path | None) -> None:
     """Let no command change what happens to be at the default's address."""
-    named = variables_of(os.environ, PREFIX).keys() & {("kafka",), ("kafka", "bootstrap_servers")}
-    if path is None and not named:
+    if variables_of(os.environ, PREFIX).keys() & {("kafka",), ("kafka", "bootstrap_servers")}:
+        return
+    if path is None:
         raise SettingsError(f"{_UNNAMED}, or name the brokers in {PREFIX}KAFKA__BOOTSTRAP_SERVERS")
+    if "kafka" not in _read(path):
+        raise SettingsError(f"{path}: names no brokers; add kafka.bootstrap_servers")
 
 
 def source_kind(path: Path | None = None) -> str:

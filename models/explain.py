@@ -48,6 +48,7 @@ WITHOUT_BASELINE: Final = {
     Transition.LOWERED: "is no longer over its declared alarm limit; it has no baseline yet",
     Transition.CLEARED: "is within its declared limits again; it has no baseline yet",
 }
+UNKNOWN_MACHINE: Final = "its bearing or its speed is not known"
 NOTABLE: Final = 2.0
 """RMS over the baseline's from which a new alert names it."""
 
@@ -226,10 +227,16 @@ def _sentence(
     if bands:
         named = ", ".join(_band_text(band) for band in bands)
         parts.append(f"louder most at {named}")
-    parts.append("no fault line found" if fault is None else fault.words(observation.axes))
+    parts.append(_no_line(observation) if fault is None else fault.words(observation.axes))
     if incident.provisional:
         parts.append("the baseline is provisional")
     return "; ".join(parts) + "."
+
+
+def _no_line(observation: Observation) -> str:
+    """Say that no fault line was found, and so if none could be looked for."""
+    looked = observation.fault_lines is not None
+    return "no fault line found" if looked else f"no fault line found, since {UNKNOWN_MACHINE}"
 
 
 def axis_of(incident: Incident, detail: Detail | None, fault: Line | None) -> int:

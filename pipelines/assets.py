@@ -228,8 +228,10 @@ def _bearing(told: str | _Geometry | None, place: str) -> BearingGeometry | None
         found = find_bearing(told)
         if found is None:
             known = ", ".join(CATALOGUE)
+            near = [name for name in CATALOGUE if told.casefold() in name.casefold()]
+            hint = f"did you mean {near[0]!r}? If not, " if len(near) == 1 else ""
             raise AssetsError(
-                f"{place}: bearing {told!r} is not in the catalogue ({known}); give "
+                f"{place}: bearing {told!r} is not in the catalogue ({known}); {hint}give "
                 "rolling_elements, ball_diameter, pitch_diameter and contact_angle_deg"
             )
         return found

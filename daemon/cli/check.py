@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from daemon.settings import Settings
     from models.bundle import Bundle
+    from models.policy import CommissioningPolicy
     from pipelines.recordings import Recording
     from pipelines.window import SensorKey, Window
 
@@ -121,7 +122,8 @@ def _assets(settings: Settings) -> str:
     machines = load_machines(settings.assets)
     if settings.assets is None:
         return "no assets.toml: nothing is known of the machines, which is allowed"
-    return f"{len(machines.assets)} rules in {settings.assets}"
+    count = len(machines.assets)
+    return f"{count} rule{'s' * (count != 1)} in {settings.assets}"
 
 
 def _model(settings: Settings) -> str:
@@ -168,6 +170,14 @@ def _recordings(paths: tuple[Path, ...], declared: Described, settings: Settings
     _show("", [one.told for one in looked])
     units = {key: one.unit for one in looked for key in one.sensors}
     machines, sensors = load_machines(settings.assets), list(units)
+    learnt = _learnt(settings)
+    for line in _too_few(looked, learnt.windows):
+        click.echo(f"warning: {line}", err=True)
+    if settings.assets is None:
+        return (
+            f"{len(sensors)} sensors, each judged behind its first {learnt.windows} windows, "
+            f"{learnt.span_s:g} s at least; an assets.toml could name their bearings and speeds"
+        )
     without = machines.assets.unmatched(sensors)
     _show("no rule: ", without)
     for line in machines.idle(units):
@@ -189,6 +199,8 @@ class _Look:
     told: str
     sensors: Sequence[SensorKey]
     unit: str
+    windows: int | None
+    path: Path
 
 
 def _looked_into(recordings: Iterable[Recording], settings: Settings) -> Iterator[_Look]:
@@ -208,9 +220,36 @@ def _looked_into(recordings: Iterable[Recording], settings: Settings) -> Iterato
         except Unfit as error:
             broken.append(f"{recording.path}: nothing of it can be judged: {error}")
         else:
-            yield _Look(f"read: {_described(recording, window)}", recording.sensors, window.unit)
+            yield _Look(
+                f"read: {_described(recording, window)}",
+                recording.sensors,
+                window.unit,
+                recording.length,
+                recording.path,
+            )
     if broken:
         raise SettingsError("\nfailed: ".join(broken))
+
+
+def _learnt(settings: Settings) -> CommissioningPolicy:
+    """Return when learning ends, as `detector_settings` has it of any bundle."""
+    from models.policy import CommissioningPolicy
+
+    told, usual = settings.detector, CommissioningPolicy()
+    return CommissioningPolicy(
+        windows=told.commissioning_windows or usual.windows,
+        span_s=usual.span_s if told.commissioning_span_s is None else told.commissioning_span_s,
+    )
+
+
+def _too_few(looked: Iterable[_Look], wanted: int) -> Iterator[str]:
+    """Yield which recordings end before a sensor is learnt, as far as they tell their length."""
+    for one in looked:
+        if one.windows is not None and one.windows < wanted * len(one.sensors):
+            yield (
+                f"{one.path}: has {one.windows // len(one.sensors)} windows, and a sensor is "
+                f"judged behind the {wanted} that it is learnt from"
+            )
 
 
 def _described(recording: Recording, window: Window) -> str:

@@ -265,7 +265,8 @@ def _say(text: str) -> None:
 
 
 def _need_extra() -> None:
-    missing = [name for name in ("matplotlib", "sklearn") if find_spec(name) is None]
+    packages = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}
+    missing = [package for name, package in packages.items() if find_spec(name) is None]
     if missing:
         raise StartError(
             f"evaluation needs {' and '.join(missing)}; in a checkout: pip install '.[evaluation]'"

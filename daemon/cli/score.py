@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from daemon.cli.console import WIDTH, progress
 from daemon.cli.options import (
     ANYTHING,
     OUT,
+    Finite,
     assets_option,
     declared_options,
     described,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from daemon.sources import Record
     from models.alerts import AlertEvent
     from models.judgement import Judgement
+    from models.policy import CommissioningPolicy
     from pipelines.recordings import Recording
     from pipelines.window import SensorKey
 
@@ -47,6 +49,17 @@ ALERTS_SHOWN = 20
 @click.option("--out", required=True, type=OUT, help="CSV file to write.")
 @model_option
 @assets_option
+@click.option(
+    "--commissioning-windows",
+    type=click.IntRange(20, 10_000),
+    help="Windows that a sensor is learnt from.  [default: 100]",
+)
+@click.option(
+    "--commissioning-span-s",
+    type=Finite(0, 31_536_000),
+    help="Time that they span at least; less than a quarter of an hour judges short recordings, "
+    "with more false alerts.  [default: 900]",
+)
 @click.option("--batch-windows", type=click.IntRange(1, 10_000), default=256, show_default=True)
 @declared_options
 def command(
@@ -54,6 +67,8 @@ def command(
     out: Path,
     model: str | None,
     assets: Path | None,
+    commissioning_windows: int | None,
+    commissioning_span_s: float | None,
     batch_windows: int,
     **arguments: Any,
 ) -> None:
@@ -62,9 +77,11 @@ def command(
     PATHS are files or folders: our .npz layouts, the IMS and FEMTO folder layouts, and CSV, WAV
     or Parquet with declared rate and unit. It is the daemon's own loop, so the result is what the
     daemon would have said. Columns: asset, sensor, index, time, loss, threshold, zone, state,
-    louder; `index` counts a sensor's windows from 0, `zone` is what a subscriber would have been
-    told is open at that time. Printed are a line for each sensor and, in their own words, up to 20
-    alerts as they were raised. Interrupted, it leaves an older CSV file alone and exits with 1.
+    louder; `index` counts a sensor's windows from 0, `time` is the window's start in ns since
+    1970, `zone` is what a subscriber would have been told is open at that time, and `louder` is 1
+    where the window departs upwards. Printed are a line for each sensor and, in their own words,
+    up to 20 alerts as they were raised. Interrupted, it leaves an older CSV file alone and exits
+    with 1; so it does with 2 where there was no window that could be judged.
 
     A window that no features can be had from, being too short or sampled too slowly, has no row:
     a warning on stderr says how many there were and why, and the exit status is 0. One that does
@@ -78,16 +95,21 @@ def command(
     cap_threads()
     from daemon.machines import load_machines
     from daemon.settings import CsvSettings
+    from models.policy import CommissioningPolicy
 
     refuse_destruction(out, (*paths, *filter(None, [assets])))
     recordings = described(arguments).open(paths)
-    summary = Summary({key: each.path for each in recordings for key in each.sensors})
+    told = {"windows": commissioning_windows, "span_s": commissioning_span_s}
+    learnt: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    files = {key: each.path for each in recordings for key in each.sensors}
+    summary = Summary(files, replace(CommissioningPolicy(), **learnt))
     finished = score(
         recordings,
         {
             "csv": {"path": out},
             "model": {"bundle": model},
             "assets": assets,
+            "detector": {f"commissioning_{name}": value for name, value in learnt.items()},
             "loop": {"batch_windows": batch_windows},
         },
         summary,
@@ -104,6 +126,8 @@ def command(
             err=True,
         )
         sys.exit(ExitStatus.FATAL)
+    if not summary.windows:
+        raise SettingsError(f"no window could be judged: {out} was not written")
     click.echo(f"{rows_in(out)} rows are in {out}")
 
 
@@ -204,9 +228,16 @@ class _LeftOut:
 class Summary:
     """What a person wants to know first: how many windows, and when it went wrong."""
 
-    def __init__(self, files: Mapping[SensorKey, Path] = MappingProxyType({})) -> None:
-        """`files` says where each sensor's windows come from, as far as that is known."""
-        self._files = files
+    def __init__(
+        self,
+        files: Mapping[SensorKey, Path] = MappingProxyType({}),
+        learnt: CommissioningPolicy | None = None,
+    ) -> None:
+        """`files` says where each sensor's windows come from, as far as that is known.
+
+        `learnt` is by which learning ends; only `print` needs it.
+        """
+        self._files, self._learnt = files, learnt
         self._sensors: dict[SensorKey, _Sensor] = {}
         self._alerts: list[AlertEvent] = []
         self._repeated: set[tuple[SensorKey, int]] = set()
@@ -295,14 +326,20 @@ class Summary:
     def _unjudged(self) -> Iterator[str]:
         from models.policy import CommissioningPolicy
 
-        wanted = CommissioningPolicy()
+        learnt = self._learnt or CommissioningPolicy()
         for key, sensor in sorted(self._sensors.items()):
             if sensor.judged:
                 continue
-            if sensor.windows < wanted.windows:
-                why = f"{wanted.windows} windows are needed, got {sensor.windows}"
-            elif sensor.span_s() < wanted.span_s:
-                why = f"{wanted.span_s:g} s of windows are needed, got {sensor.span_s():.0f} s"
+            if sensor.windows < learnt.windows:
+                why = (
+                    f"{learnt.windows} windows are needed, got {sensor.windows}; "
+                    "--commissioning-windows takes fewer"
+                )
+            elif sensor.span_s() < learnt.span_s:
+                why = (
+                    f"{learnt.span_s:g} s of windows are needed, got {sensor.span_s():.0f} s; "
+                    "--commissioning-span-s takes less"
+                )
             else:
                 why = f"of {sensor.windows} windows too few were running steadily"
             yield f"{key}: nothing judged: {why}"

@@ -82,13 +82,14 @@ MOST_WINDOWS = 1_000_000
 def command(out: Path, **wanted: Any) -> None:
     """Write recordings of a simulated fleet into the new folder OUT.
 
-    One .npz file per sensor, and `truth.csv`: which bearing fails how, the first damaged window
-    and the first after the end of life, counted like `index` in what `score` writes. Interrupted,
-    it leaves nothing behind and exits with 1.
+    One .npz file per sensor, and beside them `truth.csv` (which bearing fails how, the first
+    damaged window and the first after the end of life, counted like `index` in what `score`
+    writes) and `assets.toml` (the geometry of each bearing, for alerts that name fault lines).
+    Interrupted, it leaves nothing behind and exits with 1.
 
     \b
     bearingwatch simulate fleet --seed 7 --machines 4
-    bearingwatch score fleet --out scores.csv
+    bearingwatch score fleet --assets fleet/assets.toml --out scores.csv
     """  # noqa: D301
     cap_threads()
 
@@ -105,7 +106,7 @@ def command(out: Path, **wanted: Any) -> None:
     except KeyboardInterrupt:
         click.echo(f"interrupted: nothing is left in {out}; run it again", err=True)
         sys.exit(ExitStatus.FATAL)
-    click.echo(f"{len(fleet.keys)} recordings and truth.csv are in {out}")
+    click.echo(f"{len(fleet.keys)} recordings, truth.csv and assets.toml are in {out}")
 
 
 def drawn(wanted: dict[str, Any]) -> Fleet:
@@ -174,6 +175,7 @@ def _write(fleet: Fleet, out: Path) -> None:
         for key in fleet.keys:
             write_sensor(fleet, key, out / f"{key.asset}.{key.sensor}.npz", advance)
     _write_truth(fleet, out / "truth.csv")
+    (out / "assets.toml").write_text(_assets(fleet), "utf-8")
 
 
 def write_sensor(fleet: Fleet, key: SensorKey, path: Path, advance: Callable[[int], None]) -> None:
@@ -199,6 +201,12 @@ def write_sensor(fleet: Fleet, key: SensorKey, path: Path, advance: Callable[[in
         sensor=key.sensor,
         rpm=float(np.nanmedian(rpm)) if spec.telemetry else np.nan,
     )
+
+
+def _assets(fleet: Fleet) -> str:
+    from pipelines.simulator import assets_toml
+
+    return assets_toml(fleet.spec)
 
 
 def _write_truth(fleet: Fleet, path: Path) -> None:

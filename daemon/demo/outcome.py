@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from models.alerts import Transition, Zone
 from models.linking import PRIMARY
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from models.alerts import AlertEvent
     from pipelines.simulator import FleetSpec, Truth
+
+LATE_S: Final = 3_600.0
+"""A bearing that is flagged less long before its failure is flagged too late to do much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,11 @@ class Outcome:
     def missed(self) -> tuple[Flagged, ...]:
         """Bearings that failed without an alert before."""
         return tuple(flagged for flagged in self.flagged if flagged.warned is None)
+
+    @property
+    def late(self) -> tuple[Flagged, ...]:
+        """Bearings that were flagged, but less than `LATE_S` before their failure."""
+        return tuple(one for one in self.flagged if one.lead_s is not None and one.lead_s < LATE_S)
 
 
 def compare(spec: FleetSpec, truths: Sequence[Truth], events: Iterable[AlertEvent]) -> Outcome:

@@ -12,7 +12,10 @@ from daemon.demo.live import LiveView, Scene
 from daemon.demo.outcome import Outcome, compare, time_ns
 from daemon.demo.plain import PlainView
 from daemon.demo.wording import clock, fault, span
+from daemon.machines import Machines
 from daemon.settings import Settings
+from pipelines.assets import parse
+from pipelines.simulator import assets_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,12 +49,13 @@ def run_demo(
         }
     )
     windows = passing(fleet, plan, time.monotonic, time.sleep)
+    machines = Machines(parse(assets_toml(fleet.spec)))
     with view:
 
         def watch(judged: Judged) -> None:
             view.show(board.add(judged.judgements))
 
-        build_offline(settings, windows, watch=watch).run(stopping)
+        build_offline(settings, windows, watch=watch, machines=machines).run(stopping)
     return None if stopping() else compare(fleet.spec, fleet.truth, board.events)
 
 
@@ -93,9 +97,16 @@ def closing(outcome: Outcome, spec: FleetSpec) -> Iterator[str]:
             "which feel it along the shaft"
         )
     sensors = sum(len(machine.sensors) for machine in spec.machines)
+    late = f", {len(outcome.late)} of them in its last hour" if outcome.late else ""
     yield (
         f"{len(outcome.flagged) - len(outcome.missed)} of {len(outcome.flagged)} failing bearings "
-        f"flagged before failure; {len(outcome.false)} false alerts on {sensors} sensors"
+        f"flagged before failure{late}; {len(outcome.false)} false alerts on {sensors} sensors"
+    )
+    yield ""
+    yield (
+        "A warning says that a bearing is unlike its healthy self, an alarm that it is several\n"
+        "times as loud as well, so some fail without one. Next, judge recordings of your own:\n"
+        "bearingwatch score RECORDINGS --out scores.csv"
     )
 
 

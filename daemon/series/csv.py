@@ -106,17 +106,20 @@ class CsvSeries:
         self._complete = True
 
     def close(self) -> None:
-        """Let the file appear under its name if it is complete, else keep the rows beside it."""
+        """Let the file appear under its name if it is complete, else keep the rows beside it.
+
+        Without a row there is nothing to keep, and an older file stays.
+        """
         if self._file is None:
             return
         self._file.close()
         self._file = None
-        if self._complete:
-            self._unfinished.replace(self._path)
-        elif self._last_ns or self._repeated:
-            _log.warning("csv_unfinished", kept=str(self._unfinished), untouched=str(self._path))
-        else:
+        if not self._last_ns and not self._repeated:
             self._unfinished.unlink(missing_ok=True)
+        elif self._complete:
+            self._unfinished.replace(self._path)
+        else:
+            _log.warning("csv_unfinished", kept=str(self._unfinished), untouched=str(self._path))
 
 
 def _row(judgement: Judgement) -> Iterator[object]:

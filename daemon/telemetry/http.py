@@ -7,6 +7,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from daemon.errors import StartError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 Answer = tuple[HTTPStatus, str, bytes]
 _TEXT = "text/plain; charset=utf-8"
+
+_log: Any = structlog.get_logger("bearingwatch.http")
 
 
 class HttpServer:
@@ -44,6 +47,7 @@ class HttpServer:
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()
+        _log.info("http_listening", host=self._server.server_address[0], port=self.port)
 
     def close(self) -> None:
         """Stop answering; may be called twice."""

@@ -186,8 +186,9 @@ class Report:
         metrics.last_commit.set(now)
         metrics.window_age.set(now - max(record.timestamp_ms for record in records) / 1e3)
         metrics.sensors.set(sensors)
-        for refusal in judged.sorted.refusals:
-            self._name_dead_lettered(refusal)
+        if not self._watch:  # who watches is shown them, and tells of them in its own way
+            for refusal in judged.sorted.refusals:
+                self._name_dead_lettered(refusal)
         for judgement in judged.judgements:
             metrics.windows.labels(judgement.verdict).inc()
         for effect in judged.effects:

@@ -48,7 +48,7 @@ def life_plot(one: Outcome) -> str:
     axes.legend(loc="upper left", fontsize="small", framealpha=0.8)
     rms = one.life.rms().max(axis=1)
     _line(below, np.arange(len(rms)), rms, colour=INK, label="RMS")
-    below.set_ylabel("RMS")
+    below.set_ylabel(f"RMS, {one.life.observations[-1].unit}")
     below.set_xlabel("window")
     return _svg(figure)
 
@@ -57,11 +57,14 @@ def _marks(axes: Axes, one: Outcome) -> None:
     label = one.life.label
     for first, last in label.disputed:
         axes.axvspan(first, last, color="#6a8caf", alpha=0.15, linewidth=0, label="disputed")
-    for place, name in ((label.earliest, "earliest"), (label.latest, "latest")):
-        if place is not None:
-            axes.axvline(place, color="#333333", linewidth=0.8, linestyle="--", label=name)
     if one.detected is not None:
         axes.axvline(one.detected, color=ALARM_COLOUR, linewidth=1.2, label="first alert")
+    for place, name, style in (
+        (label.earliest, "earliest", ":"),
+        (label.latest, "latest", "--"),
+    ):
+        if place is not None:
+            axes.axvline(place, color="#333333", linewidth=0.8, linestyle=style, label=name)
 
 
 def bands_plot(life: Life, alert: int, features: FeatureSettings, axis: str = "") -> str:

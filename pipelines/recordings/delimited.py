@@ -80,8 +80,8 @@ def _refuse_a_header_alone(path: Path, lines: list[str], separator: str) -> None
         return
     raise RecordingError(
         path,
-        f"{lines[1].strip()[:40]!r} is a second line of headings, or of units; remove it, and "
-        "declare unit (--unit)",
+        f"{lines[1].strip()[:40]!r} is a second line of headings, or of units, or the file is no "
+        "recording; remove such a line, and declare unit (--unit)",
         line=2,
     )
 

@@ -27,6 +27,7 @@ from pipelines.simulator.duty import Duty
 from pipelines.simulator.family import PROVING, SETTING, WORKSHOP, Events, Family, quiet
 from pipelines.simulator.fleet import Fleet
 from pipelines.simulator.growth import Fault, Healing
+from pipelines.simulator.nameplates import assets_toml
 from pipelines.simulator.plant import (
     AfterFailure,
     FleetSpec,
@@ -67,6 +68,7 @@ __all__ = [
     "Structure",
     "Truth",
     "WearIn",
+    "assets_toml",
     "check_run",
     "quiet",
     "random_fleet",

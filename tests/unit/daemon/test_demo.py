@@ -122,6 +122,19 @@ def test_the_closing_says_what_was_missed_and_what_was_false(fleet: Fleet) -> No
 
 
 @pytest.mark.parametrize(
+    ("windows", "said"),
+    [
+        (6, "1 of 1 failing bearings flagged before failure; "),
+        (5, "1 of 1 failing bearings flagged before failure, 1 of them in its last hour; "),
+    ],
+)
+def test_the_closing_counts_late_flags_apart(fleet: Fleet, windows: int, said: str) -> None:
+    told_of = event(fleet, fleet.truth[0].failure - windows)
+    outcome = compare(fleet.spec, fleet.truth, [told_of])
+    assert said in "\n".join(closing(outcome, fleet.spec))
+
+
+@pytest.mark.parametrize(
     ("zones", "said"),
     [
         ([Zone.WARNING], ", 3.0 h before failure; no alarm"),

@@ -230,6 +230,17 @@ def test_another_path_is_not_found(server: HttpServer) -> None:
     assert ask(server, "/etc/passwd")[0] == HTTPStatus.NOT_FOUND
 
 
+def test_the_port_listened_on_is_logged(progress: Progress) -> None:
+    with structlog.testing.capture_logs() as logs:
+        server = HttpServer("127.0.0.1", 0, progress, Metrics())
+        server.start()
+        server.close()
+    (line,) = logs
+    assert (line["event"], line["host"], line["port"]) == (
+        "http_listening", "127.0.0.1", server.port
+    )  # fmt: skip
+
+
 def test_a_taken_port_is_a_clear_message(server: HttpServer, progress: Progress) -> None:
     with pytest.raises(StartError, match=r"http\.port to a free one"):
         HttpServer("127.0.0.1", server.port, progress, Metrics())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from models import explain
 from models.alerts import Transition, Zone
@@ -154,9 +155,19 @@ def test_the_sentence_says_where_how_much_and_what() -> None:
     assert event.bands == bands
 
 
-def test_without_a_line_the_sentence_says_so() -> None:
-    event = explain.tell(incident(), observation(3), detail({}), fault=None, bands=(), baseline="b")
-    assert "no fault line found" in event.text
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (np.zeros((1, 4), np.float32), "no fault line found."),
+        (None, "no fault line found, since its bearing or its speed is not known."),
+    ],
+)
+def test_without_a_line_the_sentence_says_so_and_whether_one_was_looked_for(
+    lines: NDArray[np.float32] | None, said: str
+) -> None:
+    seen = replace(observation(3), fault_lines=lines)
+    event = explain.tell(incident(), seen, detail({}), fault=None, bands=(), baseline="b")
+    assert event.text.endswith(said)
 
 
 def test_an_alert_by_absolute_limits_alone_has_no_loss_to_tell() -> None:

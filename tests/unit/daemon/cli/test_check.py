@@ -27,6 +27,19 @@ def test_check_lists_sensors_without_a_rule(fleet: Path, bundle: Path, tmp_path:
     assert "ok: series sqlite" in done.output
 
 
+def test_check_says_when_a_sensor_is_judged(fleet: Path, bundle: Path, tmp_path: Path) -> None:
+    done = bearingwatch("check", fleet)
+    assert done.exit_code == 0, done.output
+    assert "2 sensors, each judged behind its first 100 windows, 900 s at least" in done.stdout
+    assert "no rule" not in done.stdout
+    warned = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(warned) == 2
+    assert "has 30 windows, and a sensor is judged behind the 100 that it is" in warned[0]
+    path = settings(tmp_path, bundle)
+    path.write_text(path.read_text() + "[detector]\ncommissioning_windows = 25\n")
+    assert "each judged behind its first 25" in bearingwatch("check", "-c", path, fleet).stdout
+
+
 def recorded(folder: Path, bundle: Path, *paths: Path, **told: str | float) -> Path:
     path = settings(folder, bundle)
     text = path.read_text().replace('"simulator"', '"recordings"')

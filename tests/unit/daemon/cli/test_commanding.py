@@ -23,6 +23,14 @@ def test_what_changes_something_wants_to_be_told_where(call: tuple[str | int, ..
     assert "no settings file was named: give -c FILE, or name the brokers in" in done.stderr
 
 
+def test_a_file_that_names_no_brokers_changes_none(tmp_path: Path) -> None:
+    path = tmp_path / "one.toml"
+    path.write_text('[journal]\nkind = "sqlite"\n')
+    done = bearingwatch("topics", "create", "-c", path)
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert f"{path}: names no brokers; add kafka.bootstrap_servers" in done.stderr
+
+
 @pytest.mark.parametrize("call", UNNAMED, ids=str)
 def test_that_no_broker_answers_is_told_in_one_line(
     call: tuple[str | int, ...], monkeypatch: pytest.MonkeyPatch

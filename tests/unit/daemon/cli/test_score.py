@@ -67,10 +67,13 @@ def test_a_summary_tells_why_nothing_was_judged() -> None:
     summary = Summary()
     summary.add(learning[:1])
     assert list(summary._unjudged()) == [
-        "pump/de: nothing judged: 100 windows are needed, got 1",
+        "pump/de: nothing judged: 100 windows are needed, got 1; "
+        "--commissioning-windows takes fewer",
     ]
     summary.add(learning[1:])
-    assert next(summary._unjudged()).endswith("900 s of windows are needed, got 119 s")
+    assert next(summary._unjudged()).endswith(
+        "900 s of windows are needed, got 119 s; --commissioning-span-s takes less"
+    )
     summary.add(windows)
     assert list(summary._unjudged()) == []
 
@@ -141,14 +144,44 @@ def test_score_counts_what_it_left_out_by_reason(bundle: Path, tmp_path: Path) -
         "score", folder, "--unit", "g", "--full-scale", 50, "--window-s", 0.02,
         "--out", tmp_path / "s.csv", "--model", bundle,
     )  # fmt: skip
-    assert done.exit_code == 0, done.output
     told = [line.split(",")[0] for line in done.stderr.splitlines() if "left out" in line]
     assert sorted(told) == [
         "warning: 50 windows were left out as bad_count",
         "warning: 50 windows were left out as bad_rate",
     ]
-    assert rows(tmp_path / "s.csv") == []
-    assert "0 rows are in" in done.stdout
+    assert "record_dead_lettered" not in done.stderr
+
+
+def test_what_cannot_be_judged_at_all_leaves_an_older_result_alone(
+    bundle: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "s.csv"
+    out.write_text("kept")
+    noise(tmp_path / "slow.wav", 200, 1)
+    done = bearingwatch(
+        "score", tmp_path / "slow.wav", "--unit", "g", "--full-scale", 50, "--out", out,
+        "--model", bundle,
+    )  # fmt: skip
+    assert done.exit_code == ExitStatus.BAD_SETTINGS
+    assert f"no window could be judged: {out} was not written" in done.stderr
+    assert [path.name for path in tmp_path.glob("*.csv*")] == ["s.csv"]
+    assert out.read_text() == "kept"
+
+
+def test_a_short_recording_is_judged_where_that_is_asked_for(bundle: Path, tmp_path: Path) -> None:
+    noise(tmp_path / "pump.wav", 5120, 40)
+    call: list[str | int | Path] = [
+        "score", tmp_path / "pump.wav", "--unit", "g", "--full-scale", 50,
+        "--out", tmp_path / "s.csv", "--model", bundle,
+    ]  # fmt: skip
+    usual = bearingwatch(*call).stdout
+    assert "100 windows are needed, got 40; --commissioning-windows takes fewer" in usual
+    call += ["--commissioning-windows", 20]
+    fewer = bearingwatch(*call).stdout
+    assert "900 s of windows are needed, got 39 s; --commissioning-span-s takes less" in fewer
+    call += ["--commissioning-span-s", 10]
+    assert "nothing judged" not in bearingwatch(*call).stdout
+    assert sum(bool(row["loss"]) for row in rows(tmp_path / "s.csv")) == 20
 
 
 def test_a_window_that_is_not_after_the_last_has_a_row_and_no_index(

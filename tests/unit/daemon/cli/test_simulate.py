@@ -10,6 +10,7 @@ import pytest
 
 from daemon.cli.simulate import CADENCES, MOST_WINDOWS, RATES
 from daemon.errors import ExitStatus
+from pipelines.assets import parse
 from pipelines.features import FeatureSettings, TooSlow, check
 from pipelines.simulator import check_run
 from pipelines.wire import DEFAULT_LIMITS
@@ -24,6 +25,12 @@ def test_simulate_writes_recordings_and_the_truth(fleet: Path) -> None:
     for row in truth:
         with np.load(fleet / f"{row['asset']}.{row['sensor']}.npz") as archive:
             assert archive["x"].shape == (30, 2048, 1)
+
+
+def test_simulate_writes_the_bearings_of_all_sensors(fleet: Path) -> None:
+    assets = parse((fleet / "assets.toml").read_text("utf-8"))
+    for row in rows(fleet / "truth.csv"):
+        assert assets.lookup(row["asset"], row["sensor"]).bearing is not None
 
 
 def test_simulate_does_not_write_over_anything(fleet: Path) -> None:
