@@ -57,7 +57,7 @@ def advance(
     while an alert was open, of a declared limit, is in doubt. A provisional baseline goes
     on learning beside its use; it is replaced when a calm stretch is complete.
     """
-    cold = _without_standing(learn(cold, observation), policy)
+    cold = _without_standing(learn(_with_room(cold, observation, policy), observation), policy)
     reached = progress(cold, policy)
     if not reached.ready:
         return cold, ()
@@ -76,6 +76,19 @@ def _notes(*, refined: bool, disturbed: bool, doubtful: bool) -> tuple[Note, ...
     how = Note.COMMISSIONED_PROVISIONALLY if disturbed else Note.COMMISSIONED
     how = Note.BASELINE_REFINED if refined else how
     return (how, Note.COMMISSIONED_WITH_SUSPICION) if doubtful else (how,)
+
+
+def _with_room(cold: Cold, observation: Observation, policy: CommissioningPolicy) -> Cold:
+    """Return `cold` without what would spoil the summary that a window is to go into.
+
+    Where the machine stands in every second window, thinning out must not leave those alone.
+    """
+    if cold.summary is None:
+        return cold
+    if cold.summary.out_of_reach(observation):
+        return replace(cold, summary=None, gathered=None)
+    full = cold.summary.full
+    return replace(cold, summary=cold.summary.running(policy.standing_ratio)) if full else cold
 
 
 def learn(cold: Cold, observation: Observation) -> Cold:

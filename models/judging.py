@@ -35,6 +35,8 @@ from models.state import (
     COMMISSIONED,
     FAULTY,
     PROVISIONAL,
+    STARTED_LOW,
+    STARTING,
     STOPPED,
     Cold,
 )
@@ -80,6 +82,8 @@ class Sorted:
     stopped: Bools
     held: Bools
     charted: Bools
+    limited: Bools
+    """Held since they are of another signal, and over a declared limit all the same."""
     learning: Bools
 
     def verdicts(self, current: Round) -> list[Verdict]:
@@ -186,6 +190,8 @@ class Judge:
         rows, active = current.rows, current.active
         elapsed = (current.start_ns - rows["last_ns"]) * 1e-9
         early = rows["index"] <= 1
+        longest = np.maximum(self._settings.gates.silence_s, GAP_CADENCES * rows["cadence_s"])
+        current.silent = active & ~early & (elapsed > longest)
         elapsed = np.where(early, elapsed, np.minimum(elapsed, GAP_CADENCES * rows["cadence_s"]))
         weight = np.where(early, 1.0, 0.05)
         followed = rows["cadence_s"] + weight * (elapsed - rows["cadence_s"])
@@ -219,22 +225,29 @@ class Judge:
         scored = ~np.isnan(batch.scores.loss[current.positions])
         level = np.where(commissioned, batch.scores.level[current.positions], np.nan)
         loud_clipped = gates.drives_to_the_rail(current.clipped, level, self._settings.gates)
-        judged = loud_clipped | (current.partial & commissioned & scored)
-        # Nothing is learnt of what is left of a sensor, but a declared limit holds for it.
-        judged |= self._over_declared(current, current.partial & active & ~commissioned)
+        left_whole = current.partial & np.isnan(current.clipped)
+        judged = loud_clipped | (left_whole & commissioned & scored)
+        # Nothing is learnt of what is left of a sensor, but a declared limit holds for it; so it
+        # does of what clips, which is louder than it looks.
+        left = (current.partial & ~commissioned) | ~np.isnan(current.clipped)
+        judged |= self._over_declared(current, active & left)
         faulty = active & current.faulty & ~judged
         live = active & ~faulty & ~current.odd
         heard = np.where(commissioned, level, self._levels_before(current, live & ~commissioned))
         stopped = gates.standing(current.rows, live, heard, current.rpm, self._settings.gates)
         stopped &= ~self._over_declared(current, stopped)
         live &= ~stopped
+        begins = current.silent & ((current.rows["flags"] & STARTED_LOW) == 0)
+        current.rows["flags"] |= np.where(begins, np.uint32(STARTING), np.uint32(0))
         held = (self._held(current, live, level) & commissioned) | (current.odd & ~faulty)
+        limited = self._over_declared(current, active & current.odd & ~faulty)
         self._note_conditions(current, faulty, stopped)
         return Sorted(
             faulty=faulty,
             stopped=stopped,
             held=held,
             charted=live & ~held & commissioned & scored,
+            limited=limited,
             learning=live & ~commissioned,
         )
 
@@ -254,7 +267,8 @@ class Judge:
     def _note_conditions(self, current: Round, faulty: Bools, stopped: Bools) -> None:
         """Keep the flags of fault and stop, and note where one began or ended.
 
-        Coast-down and run-up are no run of exceedances: behind a stop confirmation begins anew.
+        Coast-down and run-up are no run of exceedances: behind a stop, and behind a silence in
+        which there may have been one, confirmation begins anew.
         """
         was = current.rows["flags"]
         was_faulty, was_stopped = (was & FAULTY) != 0, (was & STOPPED) != 0
@@ -265,7 +279,7 @@ class Judge:
         current.note(stopped & ~was_stopped, Note.STOPPED)
         started = known & ~stopped & was_stopped
         current.note(started, Note.STARTED)
-        zones.forget(current.rows, started)
+        zones.forget(current.rows, started | current.silent, self._settings.confirmation)
         current.flag(FAULTY, troubled)
         current.flag(STOPPED, stopped | (was_stopped & ~known))
 
@@ -301,7 +315,7 @@ class Judge:
         self, batch: Batch, current: Round, sorts: Sorted, value: Floats, reading: Reading
     ) -> NDArray[np.int64]:
         """Move charts and zones; return what happened to each window's zone."""
-        chosen = np.flatnonzero(sorts.charted | sorts.learning)
+        chosen = np.flatnonzero(sorts.charted | sorts.learning | sorts.limited)
         change = np.zeros(len(current.positions), np.int64)
         if not len(chosen):
             return change

@@ -155,10 +155,15 @@ class Learner:
         return tuple(charts.charted(loss, policy).tolist())
 
     def begin_after_stop(self, current: Round, back: Bools) -> None:
-        """Begin to learn beside the baseline in force where `back`, (rows,), says so."""
+        """Begin to learn beside the baseline in force where `back`, (rows,), says so.
+
+        Another long stop does not begin it anew: of a machine that stands every night nothing would
+        ever be complete. Whether days differ is what `disturbance` tells.
+        """
         if self.newest is not self:  # the next bundle's baseline is learnt beside already
             return
-        for k in np.flatnonzero(back & self.known(current)).tolist():
+        begun = (current.rows["flags"] & RELEARNING) != 0
+        for k in np.flatnonzero(back & ~begun & self.known(current)).tolist():
             current.rows["flags"][k] |= np.uint32(RELEARNING)
             successor = Successor(self._features.decode(), Cold())
             current.colds[k] = replace(current.colds[k], successor=successor)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipelines.quality import CLIPPED_MOST
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -210,9 +212,11 @@ class GatePolicy:
     be held where they come every second, and ten hours where they come hourly."""
     standing_windows: int = 200
     """So many windows in a row a tachometer that reads no turn is believed by itself."""
-    clipped_most: float = 0.1
+    clipped_most: float = CLIPPED_MOST
     """Share of samples at the rail up to which a window louder than `hold_level` is judged: a
     failing bearing drives a converter there. More is no signal any more, however loud."""
+    silence_s: float = 900.0
+    """After so long without a window, and `GAP_CADENCES`, a machine may have stood meanwhile."""
     odd_windows: int = 5
     """So many windows in a row with other axes, unit or rate are a change; fewer are strays."""
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.scoring import Scores
 from models.state import COMMISSIONED, HOT, NEW_HOT, Cold, SensorState
-from pipelines.quality import SensorFault
+from pipelines.quality import CLIPPED_LIMIT, SensorFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 RATE_TOLERANCE: Final = 0.02
 """Sample rates further apart give other bands, and another noise in them."""
+
+LENGTH_TOLERANCE: Final = 2.0
+"""Windows of less than half the length, or more than twice, scatter otherwise from band to band."""
 
 EMPTY: Final = Cold()
 
@@ -108,13 +111,15 @@ class Round:
     rpm: Floats
     faulty: Bools
     clipped: Floats
-    """Share of samples at the rail where that is the only fault, else NaN."""
+    """Share of samples at the rail where that is all that is wrong with what is left, else NaN."""
     partial: Bools
     """Windows of which some axes are lost and the others say something."""
     duplicate: Bools
     late: Bools
     active: Bools
     """Windows that are newer than the last of their sensor."""
+    silent: Bools
+    """Windows behind a time without any in which the machine may have stood."""
     elapsed_s: Floats
     """Time since the window before, of `active` windows; a gap counts as a few cadences."""
     alike: Bools
@@ -159,6 +164,7 @@ class Round:
             duplicate=duplicate,
             late=late,
             active=~(duplicate | late),
+            silent=np.zeros(len(positions), np.bool_),
             elapsed_s=np.zeros(len(positions)),
             alike=np.array(list(map(alike, colds, views)), np.bool_),
             odd=np.zeros(len(positions), np.bool_),
@@ -220,11 +226,14 @@ def same_signal(one: Signal, other: Signal) -> bool:
     """Say whether two windows, or what was learnt of some, measure the same thing."""
     apart_hz = abs(one.sample_rate_hz - other.sample_rate_hz)
     same_rate = apart_hz <= RATE_TOLERANCE * other.sample_rate_hz
-    return one.axes == other.axes and one.unit == other.unit and same_rate
+    shorter_s, longer_s = sorted((one.duration_s, other.duration_s))
+    same_length = longer_s <= LENGTH_TOLERANCE * shorter_s
+    return one.axes == other.axes and one.unit == other.unit and same_rate and same_length
 
 
 def _clipped(quality: Quality) -> float:
-    return quality.clipped_share if quality.fault is SensorFault.CLIPPED else np.nan
+    heard = quality.fault is SensorFault.CLIPPED or quality.lost
+    return quality.clipped_share if heard and quality.clipped_share > CLIPPED_LIMIT else np.nan
 
 
 def _number(value: float | None) -> float:

@@ -84,20 +84,27 @@ def step(
     recent, often = _recent(rows, bits, policy)
     _note_first(rows, start_ns, exceeds, np.logical_or.reduce(recent[:-1]))
     lasted = start_ns - rows["first_ns"] >= int(policy.minimum_s * 1e9)
-    confirmed, severe = np.logical_or.reduce(often[:-1]) & lasted, often[-1]
+    confirmed = np.logical_or.reduce(often[:-1]) & lasted & ~silent
+    severe = often[-1] & ~silent
     rows["calm"] = np.where(over.calm, rows["calm"] + 1, np.where(silent, rows["calm"], 0))
     rows["mild"] = np.where(over.severe, 0, rows["mild"] + ~over.partial)
     return _move(rows, confirmed, severe, policy)
 
 
-def forget(rows: Rows, which: Bools) -> None:
-    """Forget exceedances that confirmed nothing yet, in place; what is open stays open."""
+def forget(rows: Rows, which: Bools, policy: ConfirmationPolicy) -> None:
+    """Forget exceedances that confirmed nothing yet, in place; what is open stays open.
+
+    A machine whose windows come rarely may run for one or two of them at a time. What left it over
+    a limit on the level is remembered there: a run-up is over before the next window.
+    """
     if not which.any():
         return
-    rows["severe_bits"] = np.where(which, 0, rows["severe_bits"])
+    stays = is_slow(rows, policy) & ((rows["limit_bits"] & np.uint64(1)) != 0)
+    rows["severe_bits"] = np.where(which & ~stays, 0, rows["severe_bits"])
     unconfirmed = which & (rows["zone"] == NORMAL)
     for name in (*CHARTS, "first_ns"):
-        rows[name] = np.where(unconfirmed, 0, rows[name])
+        kept = stays if name in {"limit_bits", "first_ns"} else False
+        rows[name] = np.where(unconfirmed & ~kept, 0, rows[name])
 
 
 def _recent(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 import numpy as np
 
-from pipelines.quantised import dequantise, quantise, thinned
+from pipelines.quantised import FARTHEST, dequantise, quantise, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +54,7 @@ POWER: Final = -6
 KURTOSIS: Final = -5
 """Columns behind the bands: power, kurtosis, the four fault lines."""
 
+TINY: Final = np.finfo(np.float32).tiny
 MAD_TO_STD: Final = 1.4826
 """Median absolute deviation to standard deviation, for Gaussian values."""
 
@@ -257,6 +258,25 @@ class BaselineSummary:
             kept=kept,
         )
 
+    @property
+    def full(self) -> bool:
+        """Whether the next window that is kept makes every second one go."""
+        return len(self.kept) >= self._room() * self.reference.size > 0
+
+    def out_of_reach(self, observation: Observation) -> bool:
+        """Say whether this window, and most that run, lie too far from the first one to be told.
+
+        The first one was none of a running machine then, or a glitch: a summary must begin anew.
+        """
+        if observation.axes != self.axes:
+            return False
+        own = np.abs(_power(observation) - self.reference[:, POWER]) >= FARTHEST
+        if not own.all():
+            return False
+        power = self._table()[..., POWER]
+        others = np.count_nonzero((np.abs(power) >= FARTHEST).all(axis=1))
+        return bool(2 * others > len(power) - 1)
+
     def running(self, ratio: float) -> BaselineSummary:
         """Return this summary without the windows in which the machine stood.
 
@@ -271,7 +291,13 @@ class BaselineSummary:
         if 3 * np.count_nonzero(between) >= np.count_nonzero(~runs):
             return self
         rows = np.frombuffer(self.kept, np.uint8).reshape(len(table), -1)
-        return replace(self, count=round(self.count * runs.mean()), kept=rows[runs].tobytes())
+        if runs.all():
+            return self
+        count = round(self.count * runs.mean())
+        # Were only every second window kept, and those the ones in which it stands, let it be the
+        # others from here on.
+        count -= self.stride > 1 and (self.count - count) % self.stride == 0
+        return replace(self, count=count, kept=rows[runs].tobytes())
 
     def disturbance(self) -> float:
         """Return how far the last third of the windows lies from the first, in robust std.
@@ -405,12 +431,16 @@ def _columns(observation: Observation) -> Floats:
     bands = observation.log_bands
     result = np.full((bands.shape[0], bands.shape[2] + EXTRAS), np.nan, dtype=np.float32)
     result[:, :-EXTRAS] = bands.mean(axis=1)
-    tiny = np.finfo(np.float32).tiny
-    result[:, POWER] = 2.0 * np.log10(np.maximum(observation.rms, tiny))
-    result[:, KURTOSIS] = np.log10(np.maximum(observation.kurtosis, tiny))
+    result[:, POWER] = _power(observation)
+    result[:, KURTOSIS] = np.log10(np.maximum(observation.kurtosis, TINY))
     if observation.fault_lines is not None:
         result[:, -LINES:] = observation.fault_lines
     return result
+
+
+def _power(observation: Observation) -> Floats:
+    """Return the power of each axis, (axes,), in decades."""
+    return np.asarray(2.0 * np.log10(np.maximum(observation.rms, TINY)), np.float32)
 
 
 def _wobble(observation: Observation) -> Floats:

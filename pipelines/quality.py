@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 CLIPPED_LIMIT: Final = 0.01
 """Share of samples at the rail from which the sensor, not the machine, is at fault."""
 
+CLIPPED_MOST: Final = 0.1
+"""Share of samples at the rail from which an axis holds no signal any more, however loud."""
+
 LARGEST: Final = 1e7
 """Far beyond any unit's range; float32 overflows where such a value is raised to the fourth and
 summed over a long window."""
@@ -62,8 +65,8 @@ class SensorFault(StrEnum):
 class Quality:
     """The worst fault over a window's axes, and the share of samples at the rail (0-1).
 
-    `lost` are the axes with a fault where another one has none; empty where none is left, and where
-    clipping is all that is wrong.
+    `lost` are the axes that say nothing where another one says something, empty where none does. A
+    clipped axis still says something up to `CLIPPED_MOST`. The share is that of the axes left.
     """
 
     fault: SensorFault = SensorFault.NONE
@@ -203,17 +206,17 @@ def assess_rows(
     offset = (mean > OFFSET_LIMIT[converter.unit]) & (mean > OFFSET_RATIO * std)
     faults = [~extremes.usable(), stuck, offset, clipped > CLIPPED_LIMIT]
     severity = np.select(faults, [4, 3, 2, 1], 0)
-    each = severity.reshape(-1, axes)
-    worst = each.max(axis=1).tolist()
-    shares = clipped.reshape(-1, axes).max(axis=1).tolist()
+    each, shares = severity.reshape(-1, axes), clipped.reshape(-1, axes)
     return [
-        Quality(_BY_SEVERITY[fault], share, _lost(own)) if fault or share else FIT
-        for fault, share, own in zip(worst, shares, each, strict=True)
+        _of_axes(own, share) if own.any() or share.any() else FIT
+        for own, share in zip(each, shares, strict=True)
     ]
 
 
-def _lost(severity: NDArray[np.int_]) -> tuple[int, ...]:
-    """Return the axes with a fault, (axes,) of severities; see `Quality.lost`."""
-    lost = severity > 0
-    clipped = severity.max() == _BY_SEVERITY.index(SensorFault.CLIPPED)
-    return () if lost.all() or clipped else tuple(np.flatnonzero(lost).tolist())
+def _of_axes(severity: NDArray[np.int_], clipped: NDArray[np.float64]) -> Quality:
+    """Return the quality of one window from the severity and the clipped share of each axis."""
+    lost = (severity > _BY_SEVERITY.index(SensorFault.CLIPPED)) | (clipped > CLIPPED_MOST)
+    if lost.all():
+        lost = np.zeros_like(lost)
+    fault, share = _BY_SEVERITY[int(severity.max())], float(clipped[~lost].max())
+    return Quality(fault, share, tuple(np.flatnonzero(lost).tolist()))

@@ -19,6 +19,9 @@ FINE_STEPS: Final = 60
 """A value is one byte, relative to the first window: 0.01 decades a step up to 0.6, where healthy
 windows lie; 0.08 beyond, up to 6 decades, should the first window have been none."""
 
+FARTHEST: Final = FINE * FINE_STEPS + COARSE * (127 - FINE_STEPS)
+"""Decades from the reference beyond which a byte tells no more."""
+
 
 def quantise(values: NDArray[np.float32]) -> bytes:
     """Return values in decades as one byte each: fine near zero, coarse far away; NaN stays."""

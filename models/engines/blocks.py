@@ -21,13 +21,15 @@ BLOCK: Final = 32
 
 
 def in_blocks(
-    run: Callable[[NDArray[np.float32]], NDArray[np.float32]], sequences: NDArray[np.float32]
+    run: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    sequences: NDArray[np.float32],
+    size: int = BLOCK,
 ) -> NDArray[np.float32]:
-    """Return `run` of `sequences` (n, frames, bands), called with blocks of `BLOCK` sequences."""
+    """Return `run` of `sequences` (n, frames, bands), called with blocks of `size` sequences."""
     n = len(sequences)
-    padded = np.zeros((-(-n // BLOCK) * BLOCK, *sequences.shape[1:]), np.float32)
+    padded = np.zeros((-(-n // size) * size, *sequences.shape[1:]), np.float32)
     padded[:n] = sequences
     result = np.empty_like(padded)
-    for start in range(0, n, BLOCK):
-        result[start : start + BLOCK] = run(padded[start : start + BLOCK])
+    for start in range(0, n, size):
+        result[start : start + size] = run(padded[start : start + size])
     return result[:n]

@@ -208,9 +208,11 @@ def test_a_limit_that_was_declared_is_ground_enough_before_there_is_a_baseline()
 def test_quieter_alone_is_noted_once_and_never_a_warning() -> None:
     judging, states = commissioned()
     stream = [observation(60 + k, louder=-0.8) for k in range(60)]
-    _, judged = judge_all(judging, stream, states=states)
+    after, judged = judge_all(judging, stream, states=states)
     assert {one.zone for one in judged} == {Zone.NORMAL}
     assert not any(one.louder for one in judged)
+    for name in ("anchor_count", "adaptive_count", "correlation_count", "day_count"):
+        assert after[KEY].row[name] == states[KEY].row[name]
     notes = [note for one in judged for note in one.notes]
     assert notes == ["quieter_than_baseline"]
 

@@ -214,10 +214,12 @@ def test_windows_that_come_more_rarely_than_a_stop_is_long_say_nothing_of_it() -
     assert states[KEY].cold.successor is None
 
 
-def test_a_second_long_stop_begins_to_learn_anew() -> None:
+def test_what_a_second_long_stop_interrupts_is_completed_behind_it() -> None:
+    """Of a machine that stands every night nothing would be complete else."""
     states, _ = back(0.1, count=LEARNT - 10)
-    states, judged = back(0.1, states=states, count=LEARNT)
-    assert [k for k, one in enumerate(judged) if one.notes] == [LEARNT - 1]
+    _, judged = back(0.1, states=states, count=LEARNT)
+    assert [k for k, one in enumerate(judged) if one.notes] == [10 - 1]
+    assert judged[9].notes == (Note.REBASELINED_AFTER_STOP,)
 
 
 @settings(max_examples=15, deadline=None)

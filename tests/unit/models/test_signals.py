@@ -118,6 +118,16 @@ def test_what_is_left_of_a_sensor_is_judged_where_an_axis_is_lost() -> None:
     assert judged[2].events[0].axis == "x"
 
 
+def test_what_is_left_of_a_sensor_is_judged_where_it_is_driven_to_the_rail() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [two_axes(k) for k in range(60)])
+    clips = Quality(SensorFault.STUCK, 0.03, lost=(1,))
+    _, judged = judge_all(judging, [two_axes(60 + k, 1.8, clips) for k in range(6)], (), states)
+    assert judged[-1].zone is Zone.ALARM
+    _, judged = judge_all(judging, [two_axes(60 + k, 0.0, clips) for k in range(6)], (), states)
+    assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
+
+
 def test_what_is_left_of_a_sensor_clears_nothing_and_is_not_learnt() -> None:
     judging = detector(QUICK)
     states, _ = judge_all(judging, [two_axes(k) for k in range(60)])
@@ -236,6 +246,8 @@ def test_declared_limits_hold_for_what_is_left_before_there_is_a_baseline() -> N
 
 OTHER_SIGNALS = [
     {"sample_rate_hz": 10_240.0},
+    {"duration_s": 0.4},
+    {"duration_s": 2.1},
     {"unit": "m/s2"},
     {"axes": ("other",)},
 ]
@@ -250,6 +262,28 @@ def test_another_signal_that_stays_commissions_anew(other: dict[str, Any]) -> No
     assert judged[0].notes == ("other_signal_held_back",)
     assert judged[4].notes == ("recommissioning_for_other_signal",)
     assert new[KEY].cold.old_baseline_id == states[KEY].cold.baseline_id
+
+
+@pytest.mark.parametrize("duration_s", [0.5, 2.0])
+def test_windows_of_half_or_twice_the_length_are_the_same_signal(duration_s: float) -> None:
+    judging, states = commissioned()
+    stream = [replace(observation(60 + k), duration_s=duration_s) for k in range(5)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert {one.verdict for one in judged} == {Verdict.SCORED}
+
+
+def test_another_signal_over_a_declared_limit_escalates_what_is_open() -> None:
+    judging = detector(QUICK, limits=lambda _: Limits("g", rms_alarm=5.0))
+    states, _ = judge_all(judging, healthy(60))
+    states, judged = judge_all(
+        judging, [observation(60 + k, louder=0.7) for k in range(5)], (), states
+    )
+    assert judged[-1].zone is Zone.WARNING
+    other = [replace(observation(65 + k, louder=2.5), sample_rate_hz=10_240.0) for k in range(5)]
+    new, judged = judge_all(judging, other, states=states)
+    assert {one.verdict for one in judged} == {Verdict.HELD}
+    assert judged[-1].zone is Zone.ALARM
+    assert new[KEY].cold.baseline_id == states[KEY].cold.baseline_id
 
 
 def test_the_level_of_late_is_not_that_over_another_baseline() -> None:

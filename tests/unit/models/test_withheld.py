@@ -12,6 +12,7 @@ from models.detector import Status, Verdict
 from models.policy import Limits
 from pipelines.quality import Quality, SensorFault
 from tests.unit.models.fleet import (
+    CADENCE_NS,
     FAULTY,
     KEY,
     QUICK,
@@ -21,6 +22,9 @@ from tests.unit.models.fleet import (
     judge_all,
     observation,
 )
+
+SECOND_NS = 10**9
+HOUR_NS = 3600 * SECOND_NS
 
 
 def test_a_sensor_fault_never_clears_an_open_alert() -> None:
@@ -70,6 +74,57 @@ def test_coast_down_and_run_up_are_no_run_of_exceedances() -> None:
     assert {one.zone for one in judged} == {Zone.NORMAL}
 
 
+def test_before_and_behind_a_silence_is_no_run_of_exceedances() -> None:
+    judging, states = commissioned()
+    hours = 8 * 3600 * SECOND_NS // CADENCE_NS
+    loud = [observation(60 + k, louder=1.0) for k in range(2)]
+    behind = [observation(62 + hours, louder=1.0), *healthy(5, 63 + hours)]
+    _, judged = judge_all(judging, [*loud, *behind], states=states)
+    assert {one.zone for one in judged} == {Zone.NORMAL}
+    soon = [observation(62 + 50, louder=1.0), *healthy(5, 63 + 50)]
+    _, judged = judge_all(judging, [*loud, *soon], states=states)
+    assert judged[2].zone is Zone.WARNING
+
+
+def test_behind_a_silence_a_machine_runs_up() -> None:
+    judging, states = commissioned()
+    stream = [observation(60 + 360 + k, louder=level) for k, level in enumerate((-0.6, 0.0, -0.6))]
+    _, judged = judge_all(judging, stream, states=states)
+    assert [one.verdict for one in judged] == [Verdict.HELD, Verdict.SCORED, Verdict.SCORED]
+
+
+@pytest.mark.parametrize("run", [1, 2, 3])
+def test_a_machine_that_runs_for_a_window_at_a_time_is_judged_by_its_level(run: int) -> None:
+    """Windows come hourly: no run-up takes so long."""
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [observation(k, cadence_ns=HOUR_NS) for k in range(60)])
+    levels = ([1.8] * run + [-3.0]) * 6
+    stream = [
+        observation(60 + k, cadence_ns=HOUR_NS, louder=level) for k, level in enumerate(levels)
+    ]
+    _, judged = judge_all(judging, stream, states=states)
+    assert judged[-1].zone is Zone.ALARM
+    once = [1.8] * run + [-3.0] + [0.0, -3.0] * 6
+    stream = [observation(60 + k, cadence_ns=HOUR_NS, louder=level) for k, level in enumerate(once)]
+    _, judged = judge_all(judging, stream, states=states)
+    assert (judged[-1].zone is Zone.NORMAL) == (run < 3)
+
+
+@pytest.mark.parametrize(("count", "share"), [(0, 0.02), (0, 0.3), (60, 0.03), (60, 0.3)])
+def test_a_declared_limit_holds_for_what_clips(count: int, share: float) -> None:
+    """What clips is louder than it looks, and no fault of the sensor where a limit is exceeded."""
+    judging = detector(QUICK, limits=lambda _: Limits("g", rms_warning=0.7, rms_alarm=0.8))
+    states, _ = judge_all(judging, healthy(count))
+    clipped = Quality(SensorFault.CLIPPED, share)
+    stream = [observation(count + k, louder=0.5, quality=clipped) for k in range(6)]
+    states, judged = judge_all(judging, stream, states=states)
+    assert judged[-1].zone is Zone.ALARM
+    assert states[KEY].cold.summary is None
+    within = [observation(count + 6 + k, quality=clipped) for k in range(6)]
+    _, judged = judge_all(judging, within, states=states)
+    assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
+
+
 def test_a_failing_bearing_that_drives_the_converter_to_its_rail_is_judged() -> None:
     judging, states = commissioned()
     some = Quality(SensorFault.CLIPPED, 0.03)
@@ -89,14 +144,41 @@ def test_what_clips_without_being_loud_or_nearly_always_is_a_sensor_fault(
     assert {one.verdict for one in judged} == {Verdict.SENSOR_FAULT}
 
 
-@pytest.mark.parametrize("standing", [range(5, 20), range(20), [k for k in range(99) if k % 2]])
+@pytest.mark.parametrize("quiet", [-4.0, -7.0, -8.0])
+@pytest.mark.parametrize(
+    "standing",
+    [range(1), range(20), range(5, 20), range(1, 99, 2), range(0, 99, 2)],
+    ids=str,
+)
 def test_windows_in_which_the_machine_stood_are_no_part_of_a_baseline(
-    standing: Sequence[int],
+    standing: Sequence[int], quiet: float
 ) -> None:
-    stream = [observation(k, louder=-4.0 if k in standing else 0.0) for k in range(300)]
+    """Also where it stood first, so far below its running level that a summary cannot tell how."""
+    stream = [observation(k, louder=quiet if k in standing else 0.0) for k in range(300)]
     states, judged = judge_all(detector(QUICK), stream)
     assert {one.zone for one in judged} == {Zone.NORMAL}
     assert judged[-1].status is Status.MONITORING
+    baseline = states[KEY].cold.baseline
+    assert baseline is not None
+    assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)
+
+
+@pytest.mark.parametrize("axes", [("x",), ("x", "y", "z"), tuple("abcdefgh")], ids=len)
+@pytest.mark.parametrize("stands", [0, 1])
+def test_a_machine_that_stands_in_every_second_window_is_learnt_by_the_others(
+    axes: tuple[str, ...], stands: int
+) -> None:
+    """More windows than a summary keeps: thinning them out leaves every second one."""
+    stream = [observation(k, axes=axes, louder=-4.0 * (k % 2 == stands)) for k in range(240)]
+    states, _ = judge_all(detector(), stream)
+    baseline = states[KEY].cold.baseline
+    assert baseline is not None
+    assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)
+
+
+def test_a_glitch_as_the_first_window_is_no_part_of_a_baseline() -> None:
+    stream = [observation(k, louder=7.0 * (k == 0)) for k in range(60)]
+    states, _ = judge_all(detector(QUICK), stream)
     baseline = states[KEY].cold.baseline
     assert baseline is not None
     assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)

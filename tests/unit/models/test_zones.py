@@ -104,7 +104,33 @@ def test_what_confirmed_nothing_is_forgotten_and_what_is_open_stays() -> None:
     for k in range(2):
         zones.step(rows, np.full(2, (k + 1) * SECOND_NS), severe, POLICY)
     rows["zone"][1] = zones.WARNING
-    zones.forget(rows, ~both)
+    zones.forget(rows, ~both, POLICY)
     assert rows["severe_bits"].tolist() == [0, 0]
     assert rows["adaptive_bits"].tolist() == [0, 0b11]
     assert rows["first_ns"].tolist() == [0, SECOND_NS]
+
+
+@pytest.mark.parametrize(("cadence_s", "kept"), [(10.0, 0), (POLICY.slow_cadence_s, 0b11)])
+def test_what_left_a_machine_that_sends_rarely_over_a_limit_on_the_level_is_remembered(
+    cadence_s: float, kept: int
+) -> None:
+    rows = np.zeros(1, HOT)
+    rows["cadence_s"] = cadence_s
+    limited = replace(CALM, adaptive=~NONE, limit=~NONE, severe=~NONE, calm=NONE)
+    for k in range(2):
+        zones.step(rows, np.array([(k + 1) * SECOND_NS]), limited, POLICY)
+    zones.forget(rows, ~NONE, POLICY)
+    found = [int(rows[name][0]) for name in ("limit_bits", "severe_bits", "adaptive_bits")]
+    assert found == [kept, kept, 0]
+    assert rows["first_ns"][0] == (SECOND_NS if kept else 0)
+
+
+def test_a_window_that_is_passed_over_moves_no_zone() -> None:
+    rows = np.zeros(1, HOT)
+    policy = replace(POLICY, minimum_s=6.0)
+    over = replace(CALM, limit=~NONE, severe=~NONE, calm=NONE)
+    for k in range(3):
+        assert zones.step(rows, np.array([k + 1]), over, policy)[0] == zones.STAY
+    passed = replace(CALM, partial=~NONE, calm=NONE)
+    assert zones.step(rows, np.array([10 * SECOND_NS]), passed, policy)[0] == zones.STAY
+    assert zones.step(rows, np.array([11 * SECOND_NS]), over, policy)[0] == zones.RAISED

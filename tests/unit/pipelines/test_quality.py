@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.fault_orders import BearingGeometry
-from pipelines.quality import CLIPPED_LIMIT, Quality, SensorFault, assess
+from pipelines.quality import CLIPPED_LIMIT, CLIPPED_MOST, Quality, SensorFault, assess
 from pipelines.window import Window
 from tests.unit.pipelines.signals import Known, build_window, noise, observe, sine
 
@@ -107,6 +107,23 @@ def test_an_axis_that_is_lost_is_named_while_another_is_left() -> None:
 
 
 def test_a_clipped_axis_is_not_lost() -> None:
-    clipped = np.clip(noise(1, 3.0)[0], -3.0, 3.0)
+    clipped = np.clip(noise(1, 3.0)[0], -6.0, 6.0)
     found = assess(counts(np.stack([clipped, noise(2)[0]])))
     assert (found.fault, found.lost) == (SensorFault.CLIPPED, ())
+    assert 0.01 < found.clipped_share < CLIPPED_MOST
+
+
+def test_an_axis_that_is_nearly_always_at_the_rail_is_lost_while_another_is_left() -> None:
+    clipped, live = np.clip(noise(1, 3.0)[0], -3.0, 3.0), noise(2)[0]
+    found = assess(counts(np.stack([clipped, live])))
+    assert found == Quality(SensorFault.CLIPPED, 0.0, lost=(0,))
+    alone = assess(counts(np.stack([clipped, clipped])))
+    assert (alone.fault, alone.lost) == (SensorFault.CLIPPED, ())
+    assert alone.clipped_share > CLIPPED_MOST
+
+
+def test_a_clipped_axis_is_what_is_left_where_the_other_is_stuck() -> None:
+    clipped, still = np.clip(noise(1, 3.0)[0], -6.0, 6.0), np.zeros(20_480)
+    found = assess(counts(np.stack([clipped, still])))
+    assert (found.fault, found.lost) == (SensorFault.STUCK, (1,))
+    assert found.clipped_share > 0.01
