@@ -218,7 +218,7 @@ class GatePolicy:
     silence_s: float = 900.0
     """After so long without a window, and `GAP_CADENCES`, a machine may have stood meanwhile."""
     odd_windows: int = 5
-    """So many windows in a row with other axes, unit, rate or length are a change; fewer are strays."""
+    """So many windows in a row with other axes, unit, rate or length are a change, not strays."""
 
 
 @dataclass(frozen=True, slots=True)
