@@ -49,6 +49,7 @@ WITHOUT_BASELINE: Final = {
     Transition.CLEARED: "is within its declared limits again; it has no baseline yet",
 }
 UNKNOWN_MACHINE: Final = "its bearing or its speed is not known"
+UNKNOWN_TO_BASELINE: Final = "they were not known when its baseline was learnt (rebaseline)"
 NOTABLE: Final = 2.0
 """RMS over the baseline's from which a new alert names it."""
 
@@ -198,13 +199,14 @@ def tell(
         baseline=baseline,
         old_baseline=old_baseline,
         bundle=incident.bundle,
-        text=_sentence(incident, observation, axis, bands, fault),
+        text=_sentence(incident, observation, detail, axis, bands, fault),
     )
 
 
 def _sentence(
     incident: Incident,
     observation: Observation,
+    detail: Detail | None,
     axis: str,
     bands: tuple[Band, ...],
     fault: Line | None,
@@ -227,16 +229,20 @@ def _sentence(
     if bands:
         named = ", ".join(_band_text(band) for band in bands)
         parts.append(f"louder most at {named}")
-    parts.append(_no_line(observation) if fault is None else fault.words(observation.axes))
+    line = _no_line(observation, detail) if fault is None else fault.words(observation.axes)
+    parts.append(line)
     if incident.provisional:
         parts.append("the baseline is provisional")
     return "; ".join(parts) + "."
 
 
-def _no_line(observation: Observation) -> str:
-    """Say that no fault line was found, and so if none could be looked for."""
-    looked = observation.fault_lines is not None
-    return "no fault line found" if looked else f"no fault line found, since {UNKNOWN_MACHINE}"
+def _no_line(observation: Observation, detail: Detail | None) -> str:
+    """Say that no fault line was found, and why if none could be looked for."""
+    if observation.fault_lines is None:
+        return f"no fault line found, since {UNKNOWN_MACHINE}"
+    if detail is not None and detail.baseline.line_location is None:
+        return f"no fault line found, since {UNKNOWN_TO_BASELINE}"
+    return "no fault line found"
 
 
 def axis_of(incident: Incident, detail: Detail | None, fault: Line | None) -> int:

@@ -41,19 +41,15 @@ def standing(rows: Rows, live: Bools, level: Floats, rpm: Floats, policy: GatePo
     Where there is a baseline, energy has the last word: a broken tachometer reads 0 on a running
     machine and must not switch its sensors off. Where there is none, a machine stands whose
     tachometer reads 0 and whose energy says so as well. The tachometer alone is believed for
-    `standing_windows` in a row: the sensor must not stay uncommissioned for it. So is energy alone
-    against a tachometer that reads the usual speed: a new mount may have made the sensor deaf.
+    `standing_windows` in a row: the sensor must not stay uncommissioned for it.
     """
     silent = level < np.log10(policy.stop_ratio)
     judged = ((rows["flags"] & COMMISSIONED) != 0) & ~np.isnan(level)
     still = (rpm < TURNING_RPM) & ~judged
-    usual = np.abs(rpm - rows["rpm"]) <= policy.speed_change * rows["rpm"]
-    turning = silent & judged & usual & (rpm >= TURNING_RPM)
-    counted = np.where(still | turning, rows["stood"] + 1, 0)
+    counted = np.where(still, rows["stood"] + 1, 0)
     rows["stood"] = np.where(live, counted, rows["stood"])
-    lasts = rows["stood"] > policy.standing_windows
-    believed = still & ~lasts
-    stopped: Bools = (silent & ((judged & ~(turning & lasts)) | still)) | believed
+    believed = still & (rows["stood"] <= policy.standing_windows)
+    stopped: Bools = (silent & (judged | still)) | believed
     return live & stopped
 
 

@@ -190,7 +190,8 @@ class Judge:
         rows, active = current.rows, current.active
         elapsed = (current.start_ns - rows["last_ns"]) * 1e-9
         early = rows["index"] <= 1
-        longest = np.maximum(self._settings.gates.silence_s, GAP_CADENCES * rows["cadence_s"])
+        usual = np.maximum(GAP_CADENCES * rows["cadence_s"], 2.0 * _longest_gap_s(rows))
+        longest = np.maximum(self._settings.gates.silence_s, usual)
         current.silent = active & ~early & (elapsed > longest)
         elapsed = np.where(early, elapsed, np.minimum(elapsed, GAP_CADENCES * rows["cadence_s"]))
         weight = np.where(early, 1.0, 0.05)
@@ -229,7 +230,7 @@ class Judge:
         judged = loud_clipped | (left_whole & commissioned & scored)
         # Nothing is learnt of what is left of a sensor, but a declared limit holds for it; so it
         # does of what clips, which is louder than it looks.
-        left = (current.partial & ~commissioned) | ~np.isnan(current.clipped)
+        left = (current.partial & (~commissioned | current.odd)) | ~np.isnan(current.clipped)
         judged |= self._over_declared(current, active & left)
         faulty = active & current.faulty & ~judged
         live = active & ~faulty & ~current.odd
@@ -237,7 +238,8 @@ class Judge:
         stopped = gates.standing(current.rows, live, heard, current.rpm, self._settings.gates)
         stopped &= ~self._over_declared(current, stopped)
         live &= ~stopped
-        begins = current.silent & ((current.rows["flags"] & STARTED_LOW) == 0)
+        begins = current.silent & np.isnan(current.rpm)
+        begins &= (current.rows["flags"] & STARTED_LOW) == 0
         current.rows["flags"] |= np.where(begins, np.uint32(STARTING), np.uint32(0))
         held = (self._held(current, live, level) & commissioned) | (current.odd & ~faulty)
         limited = self._over_declared(current, active & current.odd & ~faulty)
@@ -454,6 +456,13 @@ def _tasks(batch: Batch, positions: Sequence[int], cold: Cold, *, former: bool) 
             continue
         if view.quality.fault in SCORABLE or view.quality.lost:
             yield Task(position, sound(view), cold.baseline)
+
+
+def _longest_gap_s(rows: Rows) -> Floats:
+    """Return the longest time between two of the last nine windows of each sensor."""
+    starts = np.column_stack((rows["last_ns"], rows["recent_ns"]))
+    gaps = np.where(starts[:, 1:] > 0, starts[:, :-1] - starts[:, 1:], 0)
+    return np.asarray(gaps.max(axis=1) * 1e-9, np.float64)
 
 
 def _spread(values: Bools, chosen: NDArray[np.int64], count: int) -> Bools:

@@ -163,10 +163,13 @@ class Learner:
         if self.newest is not self:  # the next bundle's baseline is learnt beside already
             return
         begun = (current.rows["flags"] & RELEARNING) != 0
-        for k in np.flatnonzero(back & ~begun & self.known(current)).tolist():
+        own = self._features.decode()
+        for k in np.flatnonzero(back & self.known(current)).tolist():
+            beside = current.colds[k].successor
+            if begun[k] and beside is not None and beside.features == own:
+                continue
             current.rows["flags"][k] |= np.uint32(RELEARNING)
-            successor = Successor(self._features.decode(), Cold())
-            current.colds[k] = replace(current.colds[k], successor=successor)
+            current.colds[k] = replace(current.colds[k], successor=Successor(own, Cold()))
 
     def learn(
         self,

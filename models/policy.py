@@ -216,7 +216,8 @@ class GatePolicy:
     """Share of samples at the rail up to which a window louder than `hold_level` is judged: a
     failing bearing drives a converter there. More is no signal any more, however loud."""
     silence_s: float = 900.0
-    """After so long without a window, and `GAP_CADENCES`, a machine may have stood meanwhile."""
+    """After so long without a window a machine may have stood meanwhile: where that is over
+    `GAP_CADENCES`, and over twice the longest of its last pauses. Some send in bursts."""
     odd_windows: int = 5
     """So many windows in a row with other axes, unit, rate or length are a change, not strays."""
 

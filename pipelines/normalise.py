@@ -39,6 +39,9 @@ SUMMARY_BYTES: Final = 8192
 MOST_KEPT: Final = 96
 """Windows that a summary keeps at most; fewer where `SUMMARY_BYTES` asks for it."""
 
+FEWEST_BELOW: Final = 8
+"""So many windows, all too far below the first one, make that a glitch."""
+
 RUNNING_SHARE: Final = 0.75
 """A quarter of the windows is louder than this quantile: so much at least is taken for running."""
 
@@ -264,18 +267,22 @@ class BaselineSummary:
         return len(self.kept) >= self._room() * self.reference.size > 0
 
     def out_of_reach(self, observation: Observation) -> bool:
-        """Say whether this window, and most that run, lie too far from the first one to be told.
+        """Say whether the first window was none of a running machine: a summary must begin anew.
 
-        The first one was none of a running machine then, or a glitch: a summary must begin anew.
+        Too far below this one, and below a quarter of those kept, to be told how far, it was one of
+        a standing machine; too far above this one and all others it was a glitch. On any axis.
         """
         if observation.axes != self.axes:
             return False
-        own = np.abs(_power(observation) - self.reference[:, POWER]) >= FARTHEST
-        if not own.all():
+        above = _power(observation) - self.reference[:, POWER]
+        if not (np.abs(above) >= FARTHEST).any():
             return False
-        power = self._table()[..., POWER]
-        others = np.count_nonzero((np.abs(power) >= FARTHEST).all(axis=1))
-        return bool(2 * others > len(power) - 1)
+        kept = self._table()[1:, :, POWER]
+        louder = np.count_nonzero(kept >= FARTHEST, axis=0)
+        quieter = np.count_nonzero(kept <= -FARTHEST, axis=0)
+        stood = (above >= FARTHEST) & (louder >= max(1.0, len(kept) / 4))
+        glitch = (above <= -FARTHEST) & (quieter == len(kept)) & (len(kept) >= FEWEST_BELOW)
+        return bool((stood | glitch).any())
 
     def running(self, ratio: float) -> BaselineSummary:
         """Return this summary without the windows in which the machine stood.
@@ -293,10 +300,9 @@ class BaselineSummary:
         rows = np.frombuffer(self.kept, np.uint8).reshape(len(table), -1)
         if runs.all():
             return self
-        count = round(self.count * runs.mean())
-        # Were only every second window kept, and those the ones in which it stands, let it be the
-        # others from here on.
-        count -= self.stride > 1 and (self.count - count) % self.stride == 0
+        # Each counts for itself alone: of a machine that stands in every second window those may be
+        # the ones that are kept, and as many as are left out would come for ever.
+        count = self.count - int(np.count_nonzero(~runs))
         return replace(self, count=count, kept=rows[runs].tobytes())
 
     def disturbance(self) -> float:

@@ -21,6 +21,7 @@ from tests.unit.models.fleet import FEATURES, KEY, QUICK, detector, healthy, jud
 
 EDGES = FEATURES.edges_hz()[: FEATURES.bands]
 POLICY = ChartPolicy()
+FLAT = np.zeros((1, 4), np.float32)
 NOTHING: dict[str, Any] = {"fault": None, "bands": (), "baseline": "b"}
 
 
@@ -156,17 +157,20 @@ def test_the_sentence_says_where_how_much_and_what() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "learnt", "said"),
     [
-        (np.zeros((1, 4), np.float32), "no fault line found."),
-        (None, "no fault line found, since its bearing or its speed is not known."),
+        (FLAT, FLAT, "no fault line found."),
+        (None, None, "no fault line found, since its bearing or its speed is not known."),
+        (FLAT, None, "no fault line found, since they were not known when its baseline was learnt"
+                     " (rebaseline)."),
     ],
-)
+)  # fmt: skip
 def test_without_a_line_the_sentence_says_so_and_whether_one_was_looked_for(
-    lines: NDArray[np.float32] | None, said: str
+    lines: NDArray[np.float32] | None, learnt: NDArray[np.float32] | None, said: str
 ) -> None:
-    seen = replace(observation(3), fault_lines=lines)
-    event = explain.tell(incident(), seen, detail({}), fault=None, bands=(), baseline="b")
+    seen, known = (replace(observation(3), fault_lines=each) for each in (lines, learnt))
+    by = replace(detail({}), baseline=BaselineSummary().add(known).baseline())
+    event = explain.tell(incident(), seen, by, fault=None, bands=(), baseline="b")
     assert event.text.endswith(said)
 
 

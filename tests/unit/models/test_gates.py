@@ -74,19 +74,6 @@ def test_what_the_energy_says_as_well_is_believed_for_ever() -> None:
     assert standing([(-1.0, 0.0)] * (3 * LAST)) == [True] * (3 * LAST)
 
 
-def test_energy_alone_is_believed_for_so_many_windows_against_a_tachometer_at_its_usual_speed() -> (
-    None
-):
-    rows = np.zeros(1, HOT)
-    rows["flags"], rows["rpm"] = COMMISSIONED, 1500.0
-
-    def stands(rpm: float) -> bool:
-        return bool(gates.standing(rows, LIVE, np.array([-1.0]), np.array([rpm]), POLICY)[0])
-
-    assert [stands(1500.0) for _ in range(LAST + 2)] == [True] * LAST + [False] * 2
-    assert all(stands(rpm) for rpm in (np.nan, 0.0, 700.0) for _ in range(LAST + 2))
-
-
 def test_windows_that_are_not_live_do_not_stand_and_count_nothing() -> None:
     rows = np.zeros(1, HOT)
     before = rows.tobytes()

@@ -9,7 +9,7 @@ import pytest
 
 from models.alerts import Zone
 from models.detector import Status, Verdict
-from models.policy import Limits
+from models.policy import CommissioningPolicy, DetectorSettings, Limits
 from pipelines.quality import Quality, SensorFault
 from tests.unit.models.fleet import (
     CADENCE_NS,
@@ -84,6 +84,24 @@ def test_before_and_behind_a_silence_is_no_run_of_exceedances() -> None:
     soon = [observation(62 + 50, louder=1.0), *healthy(5, 63 + 50)]
     _, judged = judge_all(judging, [*loud, *soon], states=states)
     assert judged[2].zone is Zone.WARNING
+
+
+@pytest.mark.parametrize("pause", [180, 360])
+def test_a_machine_that_sends_in_bursts_is_heard(pause: int) -> None:
+    judging, states = commissioned()
+    bursts = [60 + pause * burst + k for burst in range(12) for k in range(3)]
+    _, judged = judge_all(judging, [observation(k) for k in bursts], states=states)
+    assert {one.zone for one in judged} == {Zone.NORMAL}
+    _, judged = judge_all(judging, [observation(k, louder=1.0) for k in bursts], states=states)
+    assert judged[8].zone is not Zone.NORMAL
+
+
+def test_a_new_speed_is_held_for_ten_windows_also_between_silences() -> None:
+    judging = detector(QUICK)
+    states, _ = judge_all(judging, [observation(k, rpm=1500.0) for k in range(60)])
+    bursts = [60 + 180 * burst + k for burst in range(6) for k in range(5)]
+    _, judged = judge_all(judging, [observation(k, rpm=1350.0) for k in bursts], states=states)
+    assert sum(one.verdict is Verdict.HELD for one in judged) == 10
 
 
 def test_behind_a_silence_a_machine_runs_up() -> None:
@@ -171,6 +189,26 @@ def test_a_machine_that_stands_in_every_second_window_is_learnt_by_the_others(
     """More windows than a summary keeps: thinning them out leaves every second one."""
     stream = [observation(k, axes=axes, louder=-4.0 * (k % 2 == stands)) for k in range(240)]
     states, _ = judge_all(detector(), stream)
+    baseline = states[KEY].cold.baseline
+    assert baseline is not None
+    assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)
+
+
+@pytest.mark.parametrize(("runs", "stands"), [(10, 12), (20, 30), (5, 6), (1, 2), (30, 90)])
+def test_a_machine_that_stands_most_of_the_time_is_commissioned(runs: int, stands: int) -> None:
+    period = runs + stands
+    stream = [observation(k, louder=-7.0 * (k % period >= runs)) for k in range(450)]
+    states, _ = judge_all(detector(), stream)
+    baseline = states[KEY].cold.baseline
+    assert baseline is not None
+    assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)
+
+
+def test_learning_ends_whatever_the_machine_does_in_between() -> None:
+    policy = DetectorSettings(commissioning=CommissioningPolicy(windows=300))
+    stream = [observation(k, louder=-4.0 * (k % 3 > 0)) for k in range(1_000)]
+    states, judged = judge_all(detector(policy), stream)
+    assert judged[-1].status is not Status.COMMISSIONING
     baseline = states[KEY].cold.baseline
     assert baseline is not None
     assert baseline.power == pytest.approx(2 * math.log10(0.5), abs=0.1)
