@@ -169,7 +169,7 @@ def test_without_a_line_the_sentence_says_so_and_whether_one_was_looked_for(
     lines: NDArray[np.float32] | None, learnt: NDArray[np.float32] | None, said: str
 ) -> None:
     seen, known = (replace(observation(3), fault_lines=each) for each in (lines, learnt))
-    by = replace(detail({}), baseline=BaselineSummary().add(known).baseline())
+    by = detail({})._replace(baseline=BaselineSummary().add(known).baseline())
     event = explain.tell(incident(), seen, by, fault=None, bands=(), baseline="b")
     assert event.text.endswith(said)
 
