@@ -113,6 +113,8 @@ class CsvBench:
     def losses(self) -> dict[Row, float]:
         self._series.complete()
         self._series.close()
+        if not self._path.exists():  # without a row there is none
+            return {}
         with self._path.open(newline="") as file:
             rows = list(csv.DictReader(file))
         found = {(r["asset"], r["sensor"], int(r["time"])): float(r["loss"]) for r in rows}
