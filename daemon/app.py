@@ -24,7 +24,7 @@ from daemon.telemetry.progress import Progress
 from daemon.telemetry.report import Report
 from daemon.telemetry.supervisor import Supervisor
 from models.detector import Previous
-from models.policy import DetectorSettings
+from models.policy import CommissioningPolicy, DetectorSettings
 from pipelines.wire import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -233,7 +233,6 @@ def open_previous(settings: Settings) -> list[Previous]:
 def detector_settings(bundle: Bundle, wanted: DetectorOverrides) -> DetectorSettings:
     """Return the detector's policies, with what the plant wants otherwise."""
     base = DetectorSettings(charts=bundle.charts)
-    commissioning = {"windows": wanted.commissioning_windows, "span_s": wanted.commissioning_span_s}
     confirmation = {
         "needed": wanted.confirm_needed,
         "among": wanted.confirm_among,
@@ -242,10 +241,16 @@ def detector_settings(bundle: Bundle, wanted: DetectorOverrides) -> DetectorSett
     budget = {"false_alerts_per_sensor_year": wanted.false_alerts_per_sensor_year}
     return replace(
         base,
-        commissioning=replace(base.commissioning, **_given(commissioning)),
+        commissioning=commissioning_policy(wanted),
         budget=replace(base.budget, **_given(budget)),
         confirmation=replace(base.confirmation, **_given(confirmation)),
     )
+
+
+def commissioning_policy(wanted: DetectorOverrides) -> CommissioningPolicy:
+    """Return when a sensor has learnt enough, of any bundle."""
+    told = {"windows": wanted.commissioning_windows, "span_s": wanted.commissioning_span_s}
+    return replace(CommissioningPolicy(), **_given(told))
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,9 @@ import msgspec
 import numpy as np
 
 from pipelines.quantised import FARTHEST, dequantise, quantise, thinned
+from pipelines.robust import deviation, median, midmean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from pipelines.features import Observation
@@ -58,8 +57,6 @@ KURTOSIS: Final = -5
 """Columns behind the bands: power, kurtosis, the four fault lines."""
 
 TINY: Final = np.finfo(np.float32).tiny
-MAD_TO_STD: Final = 1.4826
-"""Median absolute deviation to standard deviation, for Gaussian values."""
 
 
 Record = TypeVar("Record", "_BaselineRecord", "_SummaryRecord")
@@ -231,7 +228,7 @@ class BaselineSummary:
     @property
     def power(self) -> Floats:
         """Usual power of each axis so far, (axes,), as `Baseline.power`."""
-        power = _midmean(self._table()[..., POWER]) + self.reference[:, POWER]
+        power = midmean(self._table()[..., POWER]) + self.reference[:, POWER]
         return power.astype(np.float32)
 
     def add(self, observation: Observation) -> BaselineSummary:
@@ -317,9 +314,9 @@ class BaselineSummary:
         if third < 2:
             return 0.0
         scale = self._spread(table, SCALE_FLOOR)[:, : table.shape[2]]
-        drift = (_median(table[-third:]) - _median(table[:third])) / scale
+        drift = (median(table[-third:]) - median(table[:third])) / scale
         # A median of n Gaussian values has pi / 2n of their variance; here are two of them.
-        chance = np.pi / third * np.square(_deviation(table) / scale)
+        chance = np.pi / third * np.square(deviation(table) / scale)
         excess = np.square(drift) - chance
         known = np.isfinite(excess)
         mean = np.where(known, excess, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
@@ -343,7 +340,7 @@ class BaselineSummary:
             last_ns=self.last_ns,
             sample_rate_hz=self.sample_rate_hz,
             duration_s=self.duration_s,
-            centre=(_midmean(table) + self.reference).astype(np.float32),
+            centre=(midmean(table) + self.reference).astype(np.float32),
             spread=self._spread(table, scale_floor).astype(np.float32),
         )
 
@@ -409,7 +406,7 @@ class BaselineSummary:
         return dequantise(self.kept).reshape(-1, *self.reference.shape)
 
     def _spread(self, table: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
-        between = _deviation(table)
+        between = deviation(table)
         within = np.zeros_like(between)
         bands = self.wobble.shape[1]
         within[:, :bands] = self.wobble
@@ -453,37 +450,6 @@ def _wobble(observation: Observation) -> Floats:
     """Return the standard deviation between frames, (axes, bands)."""
     frames = observation.log_bands.shape[1]
     return np.asarray(observation.log_bands.std(axis=1, ddof=min(1, frames - 1)), np.float32)
-
-
-def _median(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the median over the first axis, NaN left out, NaN where there is nothing else."""
-    return _middle(table, lambda known: (known - 1) // 2, lambda known: known // 2 + 1)
-
-
-def _midmean(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of the middle half over the first axis, NaN left out."""
-    return _middle(table, lambda known: known // 4, lambda known: known - known // 4)
-
-
-def _middle(
-    table: NDArray[np.float64],
-    start: Callable[[NDArray[np.intp]], NDArray[np.intp]],
-    stop: Callable[[NDArray[np.intp]], NDArray[np.intp]],
-) -> NDArray[np.float64]:
-    """Return the mean of the order statistics from `start` to `stop` of the known count."""
-    ordered = np.sort(table, axis=0)  # NaN last
-    known = np.count_nonzero(~np.isnan(table), axis=0)
-    total = np.zeros((len(table) + 1, *table.shape[1:]))
-    np.cumsum(np.nan_to_num(ordered), axis=0, out=total[1:])
-    first, last = np.maximum(start(known), 0), stop(known)
-    upper = np.take_along_axis(total, last[None], axis=0)[0]
-    lower = np.take_along_axis(total, first[None], axis=0)[0]
-    return np.where(known > 0, (upper - lower) / np.maximum(last - first, 1), np.nan)
-
-
-def _deviation(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the robust standard deviation over the first axis."""
-    return MAD_TO_STD * _median(np.abs(table - _median(table)))
 
 
 def _to_bytes(values: Floats) -> bytes:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from daemon.settings import Settings
     from models.bundle import Bundle
-    from models.policy import CommissioningPolicy
     from pipelines.recordings import Recording
     from pipelines.window import SensorKey, Window
 
@@ -163,6 +162,7 @@ def _warn_of_idle(bundle: Path | None, previous: Sequence[Bundle]) -> None:
 
 
 def _recordings(paths: tuple[Path, ...], declared: Described, settings: Settings) -> str:
+    from daemon.app import commissioning_policy
     from daemon.machines import load_machines
 
     recordings = declared.open(paths)
@@ -170,7 +170,7 @@ def _recordings(paths: tuple[Path, ...], declared: Described, settings: Settings
     _show("", [one.told for one in looked])
     units = {key: one.unit for one in looked for key in one.sensors}
     machines, sensors = load_machines(settings.assets), list(units)
-    learnt = _learnt(settings)
+    learnt = commissioning_policy(settings.detector)
     for line in _too_few(looked, learnt.windows):
         click.echo(f"warning: {line}", err=True)
     if settings.assets is None:
@@ -229,17 +229,6 @@ def _looked_into(recordings: Iterable[Recording], settings: Settings) -> Iterato
             )
     if broken:
         raise SettingsError("\nfailed: ".join(broken))
-
-
-def _learnt(settings: Settings) -> CommissioningPolicy:
-    """Return when learning ends, as `detector_settings` has it of any bundle."""
-    from models.policy import CommissioningPolicy
-
-    told, usual = settings.detector, CommissioningPolicy()
-    return CommissioningPolicy(
-        windows=told.commissioning_windows or usual.windows,
-        span_s=usual.span_s if told.commissioning_span_s is None else told.commissioning_span_s,
-    )
 
 
 def _too_few(looked: Iterable[_Look], wanted: int) -> Iterator[str]:

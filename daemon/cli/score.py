@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -93,23 +93,24 @@ def command(
     bearingwatch score pump.csv --sample-rate-hz 25600 --unit g --out scores.csv
     """  # noqa: D301
     cap_threads()
+    from daemon.app import commissioning_policy
     from daemon.machines import load_machines
-    from daemon.settings import CsvSettings
-    from models.policy import CommissioningPolicy
+    from daemon.settings import CsvSettings, DetectorOverrides
 
     refuse_destruction(out, (*paths, *filter(None, [assets])))
     recordings = described(arguments).open(paths)
-    told = {"windows": commissioning_windows, "span_s": commissioning_span_s}
-    learnt: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    detector = DetectorOverrides(
+        commissioning_windows=commissioning_windows, commissioning_span_s=commissioning_span_s
+    )
     files = {key: each.path for each in recordings for key in each.sensors}
-    summary = Summary(files, replace(CommissioningPolicy(), **learnt))
+    summary = Summary(files, commissioning_policy(detector))
     finished = score(
         recordings,
         {
             "csv": {"path": out},
             "model": {"bundle": model},
             "assets": assets,
-            "detector": {f"commissioning_{name}": value for name, value in learnt.items()},
+            "detector": detector,
             "loop": {"batch_windows": batch_windows},
         },
         summary,
