@@ -13,6 +13,7 @@ from models.state import (
     COMMISSIONED,
     COMPARED,
     DOUBTED,
+    LINES_ASKED,
     PROVISIONAL,
     REBASELINING,
     STANDS_OUT,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 OF_A_BASELINE: Final = (
-    PROVISIONAL | REBASELINING | SUSPICIOUS | ASIDE | DOUBTED | COMPARED | STANDS_OUT
+    PROVISIONAL | REBASELINING | SUSPICIOUS | ASIDE | DOUBTED | COMPARED | STANDS_OUT | LINES_ASKED
 )
 """Flags that say something of the baseline in force, or of its absence."""
 

@@ -49,7 +49,7 @@ WITHOUT_BASELINE: Final = {
     Transition.CLEARED: "is within its declared limits again; it has no baseline yet",
 }
 UNKNOWN_MACHINE: Final = "its bearing or its speed is not known"
-UNKNOWN_TO_BASELINE: Final = "they were not known when its baseline was learnt (rebaseline)"
+UNKNOWN_TO_BASELINE: Final = "its baseline knows none yet"
 NOTABLE: Final = 2.0
 """RMS over the baseline's from which a new alert names it."""
 

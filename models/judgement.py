@@ -53,6 +53,7 @@ class Note(StrEnum):
     LEARNING_BESIDE = "learning_for_another_bundle"
     HANDED_OVER = "handed_over_to_another_bundle"
     REBASELINED_AFTER_STOP = "rebaselined_after_stop"
+    LINES_LEARNT = "fault_lines_learnt"
     ODD_SIGNAL = "other_signal_held_back"
     OTHER_SIGNAL = "recommissioning_for_other_signal"
     RESUMED = "baseline_resumed"

@@ -286,12 +286,13 @@ class Judge:
         current.flag(STOPPED, stopped | (was_stopped & ~known))
 
     def _note_running(self, current: Round, sorts: Sorted) -> None:
-        """Begin to learn a baseline beside the one in force where a machine is back after long."""
+        """Begin to learn beside the baseline in force what it may follow, or does not know."""
         rows = current.rows
         runs = current.active & ~(sorts.faulty | sorts.stopped | current.odd)
         back = restarts.came_back(rows, current.start_ns, runs, self._settings.restarts)
-        back &= (rows["flags"] & (COMMISSIONED | PROVISIONAL)) == COMMISSIONED
-        self._learner.begin_after_stop(current, back)
+        sure = (rows["flags"] & (COMMISSIONED | PROVISIONAL)) == COMMISSIONED
+        self._learner.begin_after_stop(current, back & sure)
+        self._learner.look_for_lines(current, runs & sure)
 
     def _read(self, batch: Batch, current: Round, value: Floats) -> Reading:
         """Read the charts before the windows move them."""
@@ -384,11 +385,13 @@ class Judge:
         warning, alarm = self._declared(current, chosen)
         values = reading.anchored, reading.adaptive, reading.high, reading.line
         highest = np.maximum.reduce([value[chosen] for value in values])
+        slow = zones.is_slow(current.rows[chosen], self._settings.confirmation)
         return Exceedances(
             anchored=seen & (reading.anchored[chosen] > 1.0),
             adaptive=seen & (reading.adaptive[chosen] > 1.0),
             high=seen & (reading.high[chosen] > 1.0),
             line=seen & (reading.line[chosen] > 1.0),
+            far=seen & slow & (highest > self._settings.confirmation.far),
             limit=warning,
             severe=severe | alarm,
             calm=(~seen | (highest < chart.release)) & ~warning & ~current.partial[chosen],

@@ -1,8 +1,9 @@
 """What a bundle learns of sensors: baselines, first ones and those that take over.
 
 A baseline is learnt from windows that are normal: the first, a refined one where that is
-provisional, one for another bundle, which learns beside the one that judges, and one after a long
-stop. The references of the charts follow where a sensor goes on by another network or baseline.
+provisional, one for another bundle, which learns beside the one that judges, one after a long
+stop, and one for fault lines that became known later. The references of the charts follow where a
+sensor goes on by another network or baseline.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from models.state import (
     COMMISSIONED,
     COMPARED,
     DOUBTED,
+    FOR_LINES,
     HOT,
+    LINES_ASKED,
     PROVISIONAL,
     QUIETER,
     REBASELINING,
@@ -58,6 +61,8 @@ LEARNING_FLAGS: Final = (
     | DOUBTED
     | COMPARED
     | STANDS_OUT
+    | LINES_ASKED
+    | FOR_LINES
 )
 
 
@@ -162,14 +167,35 @@ class Learner:
         """
         if self.newest is not self:  # the next bundle's baseline is learnt beside already
             return
-        begun = (current.rows["flags"] & RELEARNING) != 0
-        own = self._features.decode()
+        flags = current.rows["flags"]
+        begun = (flags & (RELEARNING | FOR_LINES)) == RELEARNING
         for k in np.flatnonzero(back & self.known(current)).tolist():
             beside = current.colds[k].successor
-            if begun[k] and beside is not None and beside.features == own:
+            if not (begun[k] and beside is not None and beside.features == self._features.decode()):
+                self._begin_beside(current, k, RELEARNING)
+
+    def look_for_lines(self, current: Round, running: Bools) -> None:
+        """Begin to learn fault lines where windows show some and the baseline in force has none.
+
+        It was learnt before the bearing or its speed was known. `running` is (rows,).
+        """
+        if self.newest is not self:
+            return
+        flags = current.rows["flags"]
+        unasked = running & self.known(current) & ((flags & LINES_ASKED) == 0)
+        for k in np.flatnonzero(unasked).tolist():
+            lines, baseline = current.observations[k].fault_lines, current.colds[k].baseline
+            if lines is None or np.isnan(lines).all() or baseline is None:
                 continue
-            current.rows["flags"][k] |= np.uint32(RELEARNING)
-            current.colds[k] = replace(current.colds[k], successor=Successor(own, Cold()))
+            flags[k] |= np.uint32(LINES_ASKED)
+            if baseline.line_location is None and not flags[k] & RELEARNING:
+                self._begin_beside(current, k, RELEARNING | FOR_LINES)
+
+    def _begin_beside(self, current: Round, k: int, why: int) -> None:
+        flags = current.rows["flags"]
+        flags[k] = (flags[k] & ~np.uint32(FOR_LINES)) | np.uint32(why)
+        successor = Successor(self._features.decode(), Cold())
+        current.colds[k] = replace(current.colds[k], successor=successor)
 
     def learn(
         self,
@@ -275,13 +301,38 @@ class Learner:
             successor = replace(cold.successor, learning=learnt)
             current.colds[k] = replace(cold, successor=successor)
             return
-        row["flags"] &= ~np.uint32(RELEARNING)
+        lines_alone = row["flags"][0] & FOR_LINES
+        row["flags"] &= ~np.uint32(RELEARNING | FOR_LINES)
         origin = cold.old_baseline if row["flags"][0] & RELEARNT else cold.baseline
-        if notes == (Note.COMMISSIONED,) and self._resembles(learnt.baseline, origin):
+        calm = notes == (Note.COMMISSIONED,) and not lines_alone
+        if calm and self._resembles(learnt.baseline, origin):
             current.colds[k] = self._follow_on(row, cold, learnt, origin)
             current.tell(k, (Note.REBASELINED_AFTER_STOP,))
         else:
             current.colds[k] = replace(cold, successor=None)
+        self._fill_in_lines(current, k, learnt.baseline, notes)
+
+    def _fill_in_lines(
+        self, current: Round, k: int, learnt: Baseline | None, notes: tuple[Note, ...]
+    ) -> None:
+        """Give the baseline of row `k` the fault lines that were learnt beside it, if it has none.
+
+        So does the one that it came from by rule, which later ones will come from.
+        """
+        row, cold = current.rows[k : k + 1], current.colds[k]
+        if learnt is None or cold.baseline is None:
+            return
+        baseline = cold.baseline.with_lines_of(learnt)
+        if baseline is cold.baseline:
+            return
+        cold = replace(cold, baseline=baseline, baseline_id=baseline.id)
+        if row["flags"][0] & RELEARNT and cold.old_baseline is not None:
+            old = cold.old_baseline.with_lines_of(learnt)
+            cold = replace(cold, old_baseline=old, old_baseline_id=old.id)
+        current.colds[k] = cold
+        doubts = tuple(note for note in notes if note is Note.COMMISSIONED_WITH_SUSPICION)
+        row["flags"] |= np.uint32(SUSPICIOUS * bool(doubts))
+        current.tell(k, (Note.LINES_LEARNT, *doubts))
 
     def _resembles(self, new: Baseline | None, origin: Baseline | None) -> bool:
         if new is None or origin is None:

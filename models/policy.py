@@ -119,7 +119,8 @@ class ConfirmationPolicy:
     """How often and how long before it is believed.
 
     Where windows come rarely, rough spells of the process fill several of them, and a bearing's
-    lead is hours: `slow_windows` more are asked for from a cadence of `slow_cadence_s` on.
+    lead is hours: `slow_windows` more are asked for from a cadence of `slow_cadence_s` on. What is
+    over `far` times a limit, of whichever chart, is confirmed as quickly as where they come often.
     """
 
     needed: int = 3
@@ -127,6 +128,7 @@ class ConfirmationPolicy:
     minimum_s: float = 6.0
     slow_cadence_s: float = 60.0
     slow_windows: int = 2
+    far: float = 1.5
     clear_windows: int = 20
     """Calm windows in a row before a zone is lowered."""
 

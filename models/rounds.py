@@ -224,11 +224,13 @@ def alike(cold: Cold, observation: Observation | None) -> bool:
 
 def same_signal(one: Signal, other: Signal) -> bool:
     """Say whether two windows, or what was learnt of some, measure the same thing."""
-    apart_hz = abs(one.sample_rate_hz - other.sample_rate_hz)
-    same_rate = apart_hz <= RATE_TOLERANCE * other.sample_rate_hz
-    shorter_s, longer_s = sorted((one.duration_s, other.duration_s))
-    same_length = longer_s <= LENGTH_TOLERANCE * shorter_s
-    return one.axes == other.axes and one.unit == other.unit and same_rate and same_length
+    return (
+        one.axes == other.axes
+        and one.unit == other.unit
+        and abs(one.sample_rate_hz - other.sample_rate_hz) <= RATE_TOLERANCE * other.sample_rate_hz
+        and one.duration_s <= LENGTH_TOLERANCE * other.duration_s
+        and other.duration_s <= LENGTH_TOLERANCE * one.duration_s
+    )
 
 
 def _clipped(quality: Quality) -> float:

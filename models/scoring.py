@@ -152,24 +152,21 @@ def _score_alike(
     scores.high[positions] = np.fmax.reduce(high, axis=1)
     log_bands -= gain(common, policy, bands.spectral, log_bands.shape[3])
     found = _reconstruct(engine, log_bands, centre[..., :-EXTRAS], spread[..., :-EXTRAS])
-    axes = log_bands.shape[1]
     seen = found.mask.any(axis=1)
     worst = found.louder.max(axis=1), found.quieter.max(axis=1)
     each = np.where(seen, found.loss, np.nan)
     rounded = round_significant(np.concatenate((*worst, each)))
     scores.loss[positions], scores.quieter[positions] = rounded[: 2 * len(tasks)].reshape(2, -1)
-    axis_losses = rounded[2 * len(tasks) :].tolist()
     scores.level[positions] = _level(tasks, centres)
     scores.line[positions] = _line(tasks, centres, spread, policy)
-    merged = [tuple(row) for row in merge(found.departures, found.mask).tolist()]
-    for k, task in enumerate(tasks):
-        rows = slice(k * axes, (k + 1) * axes)
+    axis_loss = rounded[2 * len(tasks) :].reshape(len(tasks), -1).tolist()
+    merged = merge(found.departures, found.mask).reshape(len(tasks), -1, DEPARTURES).tolist()
+    departures = found.departures.reshape(len(tasks), -1, found.departures.shape[1])
+    band_loss = found.band_loss.reshape(departures.shape)
+    details = zip(tasks, axis_loss, merged, departures, band_loss, strict=True)
+    for task, losses, rows, departed, lost in details:
         scores.details[task.position] = Detail(
-            task.baseline,
-            tuple(axis_losses[rows]),
-            tuple(merged[rows]),
-            found.departures[rows],
-            found.band_loss[rows],
+            task.baseline, tuple(losses), tuple(map(tuple, rows)), departed, lost
         )
 
 

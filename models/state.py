@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Migration = Callable[[bytes], bytes]
 
-SCHEMA: Final = 7
+SCHEMA: Final = 8
 
 RECENT: Final = 8
 """Starts before the last one that are remembered, so that a window sent again is known."""
@@ -95,6 +95,8 @@ HOT: Final = np.dtype(
         ("day_mean", "<f8"),
         ("day_squares", "<f8"),
         ("day_trend", "<f8"),
+        # the last 64 windows: 1 = far over the limit of a chart, where they come rarely
+        ("far_bits", "<u8"),
     ]
 )
 """Layout of the hot record, little-endian."""
@@ -111,7 +113,7 @@ FAULTY: Final = 16
 STOPPED: Final = 32
 QUIETER: Final = 64
 RELEARNING: Final = 128
-"""After a long stop a baseline is learnt beside the one in force."""
+"""A baseline is learnt beside the one in force: after a long stop, or for its fault lines."""
 RELEARNT: Final = 256
 """The baseline in force was learnt so; the old one is that of the commissioning or a command."""
 ASIDE: Final = 512
@@ -128,6 +130,10 @@ SETTLED: Final = 16384
 """The anchored chart's spread knows a day, and stays as it is."""
 DOUBTED: Final = 32768
 """The baseline that was laid aside (`ASIDE`) was learnt with suspicion."""
+LINES_ASKED: Final = 65536
+"""The baseline in force knows the fault lines, or they were looked for since it was learnt."""
+FOR_LINES: Final = 131072
+"""What is learnt beside the baseline in force (`RELEARNING`) is for the fault lines alone."""
 
 
 def _hot_of_2(record: bytes) -> bytes:
@@ -175,29 +181,14 @@ def _hot_of_7(record: bytes) -> bytes:
     return bytes(lifted)
 
 
-def _cold_of_3(record: bytes) -> bytes:
-    """Lift a cold record of schema 2, which is as it was."""
-    return (3).to_bytes(4, "little") + record[4:]
+def _hot_of_8(record: bytes) -> bytes:
+    """Lift a hot record of schema 7, which did not tell far exceedances from others."""
+    return (8).to_bytes(4, "little") + record[4:] + bytes(8)
 
 
-def _cold_of_4(record: bytes) -> bytes:
-    """Lift a cold record of schema 3, which is as it was."""
-    return (4).to_bytes(4, "little") + record[4:]
-
-
-def _cold_of_5(record: bytes) -> bytes:
-    """Lift a cold record of schema 4, which is as it was."""
-    return (5).to_bytes(4, "little") + record[4:]
-
-
-def _cold_of_6(record: bytes) -> bytes:
-    """Lift a cold record of schema 5, which is as it was."""
-    return (6).to_bytes(4, "little") + record[4:]
-
-
-def _cold_of_7(record: bytes) -> bytes:
-    """Lift a cold record of schema 6, which is as it was."""
-    return (7).to_bytes(4, "little") + record[4:]
+def _cold_as_it_was(schema: int) -> Migration:
+    """Return what lifts a cold record to a schema that changed hot records alone."""
+    return lambda record: schema.to_bytes(4, "little") + record[4:]
 
 
 def _cold_of_2(record: bytes) -> bytes:
@@ -220,14 +211,11 @@ HOT_MIGRATIONS: Final[Mapping[int, Migration]] = {
     4: _hot_of_5,
     5: _hot_of_6,
     6: _hot_of_7,
+    7: _hot_of_8,
 }
 COLD_MIGRATIONS: Final[Mapping[int, Migration]] = {
     1: _cold_of_2,
-    2: _cold_of_3,
-    3: _cold_of_4,
-    4: _cold_of_5,
-    5: _cold_of_6,
-    6: _cold_of_7,
+    **{schema: _cold_as_it_was(schema + 1) for schema in range(2, SCHEMA)},
 }
 """From schema version to the function that lifts a record's bytes to the next one.
 

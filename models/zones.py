@@ -32,13 +32,21 @@ TRANSITIONS: Final = (
 )
 STAY, RAISED, ESCALATED, LOWERED, CLEARED = range(5)
 
-CHARTS: Final = ("anchored_bits", "adaptive_bits", "high_bits", "line_bits", "limit_bits")
+CHARTS: Final = (
+    "anchored_bits",
+    "adaptive_bits",
+    "high_bits",
+    "line_bits",
+    "far_bits",
+    "limit_bits",
+)
 
 CONFIRMING: Final = (*CHARTS, "severe_bits")
 """Everything that a zone is moved by."""
 
-PATIENT: Final = np.array([[name not in {"limit_bits", "severe_bits"}] for name in CONFIRMING])
-"""Which of them ask for more windows where these come rarely, (6, 1); see `_recent`."""
+URGENT: Final = frozenset({"far_bits", "limit_bits", "severe_bits"})
+PATIENT: Final = np.array([[name not in URGENT] for name in CONFIRMING])
+"""Which of them ask for more windows where these come rarely, (7, 1); see `_recent`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +55,15 @@ class Exceedances:
 
     `calm` is stricter than 'nothing exceeds': every chart is below its release level. Before there
     is a baseline declared limits are all there is to exceed. Of `partial` windows an axis is lost:
-    where they exceed nothing they are passed over, since the lost one might have.
+    where they exceed nothing they are passed over, since the lost one might have. `far` is far over
+    the limit of a chart, whichever, where windows come rarely.
     """
 
     anchored: Bools
     adaptive: Bools
     high: Bools
     line: Bools
+    far: Bools
     limit: Bools
     severe: Bools
     calm: Bools
@@ -72,9 +82,8 @@ def step(
 
     Returns what happened: `STAY`, or a number whose transition is `TRANSITIONS[number - 1]`.
     """
-    hits = np.array(
-        (over.anchored, over.adaptive, over.high, over.line, over.limit, over.severe), np.uint64
-    )
+    charted = over.anchored, over.adaptive, over.high, over.line, over.far, over.limit
+    hits = np.array((*charted, over.severe), np.uint64)
     exceeds = over.any
     silent = over.partial & ~exceeds & ~over.severe
     before = np.array([rows[name] for name in CONFIRMING])
@@ -112,8 +121,9 @@ def _recent(
 ) -> tuple[Bools, Bools]:
     """Say of each of `CONFIRMING` whether it was over its limit of late, and whether often enough.
 
-    `bits` and both results are (6, rows). Where windows come rarely more are looked at and asked
-    for, but of a limit on the level: no rough spell of the process reaches it, and hours count.
+    `bits` and both results are (7, rows). Where windows come rarely more are looked at and asked
+    for, but of a limit on the level and of what is far over another: few rough spells of the
+    process reach so far, and hours count.
     """
     more = np.uint64(policy.slow_windows) * (is_slow(rows, policy) & PATIENT).astype(np.uint64)
     among = (np.uint64(1) << (policy.among + more)) - np.uint64(1)

@@ -160,6 +160,17 @@ class Baseline:
         """Scale of the fault lines, (axes, 4), or None."""
         return None if self.line_location is None else self.spread[:, -LINES:]
 
+    def with_lines_of(self, other: Baseline) -> Baseline:
+        """Return this baseline with the fault lines of another where it knows none, else itself.
+
+        Both must have the same axes.
+        """
+        if self.line_location is not None or other.line_location is None:
+            return self
+        centre, spread = self.centre.copy(), self.spread.copy()
+        centre[:, -LINES:], spread[:, -LINES:] = other.centre[:, -LINES:], other.spread[:, -LINES:]
+        return replace(self, centre=centre, spread=spread)
+
     def encode(self) -> bytes:
         """Return the baseline as bytes, a schema byte first; `decode` is the inverse."""
         return _encode(

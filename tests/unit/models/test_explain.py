@@ -161,10 +161,9 @@ def test_the_sentence_says_where_how_much_and_what() -> None:
     [
         (FLAT, FLAT, "no fault line found."),
         (None, None, "no fault line found, since its bearing or its speed is not known."),
-        (FLAT, None, "no fault line found, since they were not known when its baseline was learnt"
-                     " (rebaseline)."),
+        (FLAT, None, "no fault line found, since its baseline knows none yet."),
     ],
-)  # fmt: skip
+)
 def test_without_a_line_the_sentence_says_so_and_whether_one_was_looked_for(
     lines: NDArray[np.float32] | None, learnt: NDArray[np.float32] | None, said: str
 ) -> None:

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from models import zones
+from models.alerts import Zone
 from models.policy import ConfirmationPolicy
 from models.state import HOT
+from tests.unit.models.fleet import QUICK, detector, judge_all, observation
 
 POLICY = ConfirmationPolicy(needed=3, among=4, minimum_s=0.0, clear_windows=5)
 SECOND_NS = 10**9
 NONE = np.zeros(1, np.bool_)
-CALM = zones.Exceedances(NONE, NONE, NONE, NONE, NONE, NONE, ~NONE, NONE)
+CALM = zones.Exceedances(NONE, NONE, NONE, NONE, NONE, NONE, NONE, ~NONE, NONE)
 OVER = replace(CALM, adaptive=~NONE, calm=NONE)
 SEVERE = replace(OVER, severe=~NONE)
 BETWEEN = replace(CALM, calm=NONE)
@@ -97,16 +99,42 @@ def test_a_limit_on_the_level_needs_no_more_windows_where_they_come_rarely() -> 
     assert moves == [zones.STAY, zones.STAY, zones.RAISED, zones.ESCALATED]
 
 
+def test_what_is_far_over_a_limit_needs_no_more_windows_where_they_come_rarely() -> None:
+    rows = np.zeros(1, HOT)
+    rows["cadence_s"] = POLICY.slow_cadence_s
+    far = replace(OVER, far=~NONE)
+    moves = [
+        zones.step(rows, np.array([k + 1]), one, POLICY)[0]
+        for k, one in enumerate((far, OVER, far, far))
+    ]
+    assert moves == [zones.STAY, zones.STAY, zones.STAY, zones.RAISED]
+
+
+@pytest.mark.parametrize(
+    ("cadence_s", "louder", "windows"),
+    [(3600, 0.45, 3), (3600, 0.27, 5), (10, 0.45, 3), (10, 0.27, 3)],
+)
+def test_how_many_windows_a_fault_takes_follows_from_cadence_and_size(
+    cadence_s: int, louder: float, windows: int
+) -> None:
+    judging, cadence_ns = detector(QUICK), cadence_s * SECOND_NS
+    states, _ = judge_all(judging, [observation(k, cadence_ns=cadence_ns) for k in range(250)])
+    faulty = [observation(250 + k, cadence_ns=cadence_ns, louder=louder) for k in range(6)]
+    _, judged = judge_all(judging, faulty, states=states)
+    zones_of = [one.zone for one in judged]
+    assert zones_of.index(Zone.WARNING) == windows - 1
+
+
 def test_what_confirmed_nothing_is_forgotten_and_what_is_open_stays() -> None:
     rows = np.zeros(2, HOT)
     both = np.zeros(2, np.bool_)
-    severe = zones.Exceedances(both, ~both, both, both, both, ~both, both, both)
+    severe = zones.Exceedances(both, ~both, both, both, ~both, both, ~both, both, both)
     for k in range(2):
         zones.step(rows, np.full(2, (k + 1) * SECOND_NS), severe, POLICY)
     rows["zone"][1] = zones.WARNING
     zones.forget(rows, ~both, POLICY)
     assert rows["severe_bits"].tolist() == [0, 0]
-    assert rows["adaptive_bits"].tolist() == [0, 0b11]
+    assert rows["adaptive_bits"].tolist() == rows["far_bits"].tolist() == [0, 0b11]
     assert rows["first_ns"].tolist() == [0, SECOND_NS]
 
 
