@@ -6,7 +6,8 @@
 3. Gates: sensor fault, standing machine, changing speed.
 4. Charts and zone of commissioned sensors; absolute limits of all.
 5. Commissioning, and refinement of provisional baselines; beside it, where another bundle has
-   other features, the baseline that it will judge by; or, after a long stop, one that may follow.
+   other features, the baseline that it will judge by; or, after a long stop, one that may follow,
+   and fault lines that became known since.
 6. Events and judgements; the records go back.
 
 A change of bundle blinds no sensor. One with the same features judges at once: what the sensor's
@@ -385,13 +386,12 @@ class Judge:
         warning, alarm = self._declared(current, chosen)
         values = reading.anchored, reading.adaptive, reading.high, reading.line
         highest = np.maximum.reduce([value[chosen] for value in values])
-        slow = zones.is_slow(current.rows[chosen], self._settings.confirmation)
         return Exceedances(
             anchored=seen & (reading.anchored[chosen] > 1.0),
             adaptive=seen & (reading.adaptive[chosen] > 1.0),
             high=seen & (reading.high[chosen] > 1.0),
             line=seen & (reading.line[chosen] > 1.0),
-            far=seen & slow & (highest > self._settings.confirmation.far),
+            far=seen & (highest > self._settings.confirmation.far),
             limit=warning,
             severe=severe | alarm,
             calm=(~seen | (highest < chart.release)) & ~warning & ~current.partial[chosen],

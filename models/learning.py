@@ -34,6 +34,7 @@ from models.state import (
     Cold,
     Successor,
 )
+from pipelines.normalise import LINES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,28 +169,33 @@ class Learner:
         if self.newest is not self:  # the next bundle's baseline is learnt beside already
             return
         flags = current.rows["flags"]
-        begun = (flags & (RELEARNING | FOR_LINES)) == RELEARNING
         for k in np.flatnonzero(back & self.known(current)).tolist():
-            beside = current.colds[k].successor
-            if not (begun[k] and beside is not None and beside.features == self._features.decode()):
+            if not self._is_learning(flags[k], current.colds[k]) or flags[k] & FOR_LINES:
                 self._begin_beside(current, k, RELEARNING)
 
     def look_for_lines(self, current: Round, running: Bools) -> None:
-        """Begin to learn fault lines where windows show some and the baseline in force has none.
+        """Begin to learn fault lines where windows show some that the baseline in force lacks.
 
         It was learnt before the bearing or its speed was known. `running` is (rows,).
         """
         if self.newest is not self:
             return
         flags = current.rows["flags"]
-        unasked = running & self.known(current) & ((flags & LINES_ASKED) == 0)
-        for k in np.flatnonzero(unasked).tolist():
-            lines, baseline = current.observations[k].fault_lines, current.colds[k].baseline
-            if lines is None or np.isnan(lines).all() or baseline is None:
+        settled = (flags & (LINES_ASKED | RELEARNING)) == LINES_ASKED
+        for k in np.flatnonzero(running & self.known(current) & ~settled).tolist():
+            lines, cold = current.observations[k].fault_lines, current.colds[k]
+            if lines is None or cold.baseline is None or self._is_learning(flags[k], cold):
                 continue
-            flags[k] |= np.uint32(LINES_ASKED)
-            if baseline.line_location is None and not flags[k] & RELEARNING:
-                self._begin_beside(current, k, RELEARNING | FOR_LINES)
+            if cold.baseline.lacks_lines(lines).any():
+                self._begin_beside(current, k, RELEARNING | FOR_LINES | LINES_ASKED)
+            elif not np.isnan(cold.baseline.centre[:, -LINES:]).any():
+                flags[k] |= np.uint32(LINES_ASKED)
+
+    def _is_learning(self, flags: int, cold: Cold) -> bool:
+        """Say whether this bundle learns beside what it judges by: another may have begun to."""
+        beside = cold.successor
+        own = beside is not None and beside.features == self._features.decode()
+        return bool(flags & RELEARNING) and own
 
     def _begin_beside(self, current: Round, k: int, why: int) -> None:
         flags = current.rows["flags"]
@@ -242,7 +248,7 @@ class Learner:
             self.newest._inherit(current, k, batch.observations[current.positions[k]])
 
     def _learn_after_stop(self, current: Round, usable: Bools) -> None:
-        """Learn a baseline for machines back from a long stop, of what the old one calls normal."""
+        """Learn beside, after a long stop or for fault lines, of what is called normal."""
         learning = (current.rows["flags"] & RELEARNING) != 0
         for k in np.flatnonzero(learning & usable & _healthy(current)).tolist():
             self._relearn(current, k)
@@ -293,45 +299,57 @@ class Learner:
     def _relearn(self, current: Round, k: int) -> None:
         """Take one window in; a baseline that is complete takes over, or is dropped for good."""
         row, cold = current.rows[k : k + 1], current.colds[k]
-        if cold.successor is None or cold.successor.features != self._features.decode():
+        flags, observation = int(row["flags"][0]), current.observations[k]
+        if cold.successor is None or not self._is_learning(flags, cold):
+            self._drop_stale(current, k)
+            return
+        if flags & FOR_LINES and not _shows_more(observation, cold.baseline):
             return
         learning = cold.successor.learning
-        learnt, notes = self._advanced(np.zeros(1, HOT), learning, current.observations[k])
+        learnt, notes = self._advanced(np.zeros(1, HOT), learning, observation)
         if not notes:
             successor = replace(cold.successor, learning=learnt)
             current.colds[k] = replace(cold, successor=successor)
             return
-        lines_alone = row["flags"][0] & FOR_LINES
         row["flags"] &= ~np.uint32(RELEARNING | FOR_LINES)
-        origin = cold.old_baseline if row["flags"][0] & RELEARNT else cold.baseline
-        calm = notes == (Note.COMMISSIONED,) and not lines_alone
+        origin = cold.old_baseline if flags & RELEARNT else cold.baseline
+        calm = notes == (Note.COMMISSIONED,) and not flags & FOR_LINES
         if calm and self._resembles(learnt.baseline, origin):
             current.colds[k] = self._follow_on(row, cold, learnt, origin)
             current.tell(k, (Note.REBASELINED_AFTER_STOP,))
         else:
             current.colds[k] = replace(cold, successor=None)
-        self._fill_in_lines(current, k, learnt.baseline, notes)
+        if learnt.baseline is not None:
+            self._fill_in_lines(current, k, learnt.baseline)
 
-    def _fill_in_lines(
-        self, current: Round, k: int, learnt: Baseline | None, notes: tuple[Note, ...]
-    ) -> None:
-        """Give the baseline of row `k` the fault lines that were learnt beside it, if it has none.
+    def _drop_stale(self, current: Round, k: int) -> None:
+        """Drop what another bundle learnt beside, where that is to take over no longer."""
+        if self.newest is self:
+            current.rows["flags"][k] &= ~np.uint32(RELEARNING | FOR_LINES)
+            current.colds[k] = replace(current.colds[k], successor=None)
 
-        So does the one that it came from by rule, which later ones will come from.
+    def _fill_in_lines(self, current: Round, k: int, learnt: Baseline) -> None:
+        """Give the baseline of row `k` those fault lines that were learnt beside and it lacks.
+
+        So does the one that it came from by rule, which later ones will come from. Lines that stand
+        out put it in doubt.
         """
         row, cold = current.rows[k : k + 1], current.colds[k]
-        if learnt is None or cold.baseline is None:
+        if cold.baseline is None:
             return
         baseline = cold.baseline.with_lines_of(learnt)
         if baseline is cold.baseline:
             return
+        policy, bands = self._settings.commissioning, self._view.envelope_bands
+        doubtful = commissioning.suspicion(baseline, policy, bands)
         cold = replace(cold, baseline=baseline, baseline_id=baseline.id)
         if row["flags"][0] & RELEARNT and cold.old_baseline is not None:
             old = cold.old_baseline.with_lines_of(learnt)
             cold = replace(cold, old_baseline=old, old_baseline_id=old.id)
         current.colds[k] = cold
-        doubts = tuple(note for note in notes if note is Note.COMMISSIONED_WITH_SUSPICION)
-        row["flags"] |= np.uint32(SUSPICIOUS * bool(doubts))
+        newly = doubtful and not row["flags"][0] & SUSPICIOUS
+        row["flags"] |= np.uint32(SUSPICIOUS * newly)
+        doubts = (Note.COMMISSIONED_WITH_SUSPICION,) * newly
         current.tell(k, (Note.LINES_LEARNT, *doubts))
 
     def _resembles(self, new: Baseline | None, origin: Baseline | None) -> bool:
@@ -370,6 +388,12 @@ class Learner:
         if cold.baseline is None or cold.examples is None:
             return np.zeros(0)
         return highs_of(cold.examples, cold.baseline, self._bands)
+
+
+def _shows_more(observation: Observation, baseline: Baseline | None) -> bool:
+    """Say whether a window shows fault lines that the baseline lacks."""
+    lines = observation.fault_lines
+    return lines is not None and baseline is not None and bool(baseline.lacks_lines(lines).any())
 
 
 def _healthy(current: Round) -> Bools:

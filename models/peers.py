@@ -74,8 +74,12 @@ class Standing:
         )
 
     def go_on(self, judgement: Judgement) -> None:
-        """Go on behind a window: another baseline has yet to be compared."""
-        if judgement.baseline is not self.baseline:
+        """Go on behind a window: another baseline has yet to be compared.
+
+        One that was given fault lines alone is as it was, since these are not compared.
+        """
+        alike = {*judgement.notes} & {Note.LINES_LEARNT, Note.REBASELINED_AFTER_STOP}
+        if judgement.baseline is not self.baseline and alike != {Note.LINES_LEARNT}:
             self.compared = self.stands_out = False
         self.baseline, self.features = judgement.baseline, judgement.features
         self.suspicious = judgement.suspicious

@@ -95,7 +95,7 @@ HOT: Final = np.dtype(
         ("day_mean", "<f8"),
         ("day_squares", "<f8"),
         ("day_trend", "<f8"),
-        # the last 64 windows: 1 = far over the limit of a chart, where they come rarely
+        # the last 64 windows: 1 = far over the limit of a chart, whichever
         ("far_bits", "<u8"),
     ]
 )

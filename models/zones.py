@@ -44,9 +44,9 @@ CHARTS: Final = (
 CONFIRMING: Final = (*CHARTS, "severe_bits")
 """Everything that a zone is moved by."""
 
-URGENT: Final = frozenset({"far_bits", "limit_bits", "severe_bits"})
-PATIENT: Final = np.array([[name not in URGENT] for name in CONFIRMING])
-"""Which of them ask for more windows where these come rarely, (7, 1); see `_recent`."""
+FAR: Final = np.array([[name == "far_bits"] for name in CONFIRMING])
+PATIENT: Final = ~FAR & [[name not in {"limit_bits", "severe_bits"}] for name in CONFIRMING]
+"""Which of them count only where windows come rarely, and which ask for more there, (7, 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Exceedances:
     `calm` is stricter than 'nothing exceeds': every chart is below its release level. Before there
     is a baseline declared limits are all there is to exceed. Of `partial` windows an axis is lost:
     where they exceed nothing they are passed over, since the lost one might have. `far` is far over
-    the limit of a chart, whichever, where windows come rarely.
+    the limit of a chart, whichever.
     """
 
     anchored: Bools
@@ -125,9 +125,10 @@ def _recent(
     for, but of a limit on the level and of what is far over another: few rough spells of the
     process reach so far, and hours count.
     """
-    more = np.uint64(policy.slow_windows) * (is_slow(rows, policy) & PATIENT).astype(np.uint64)
+    slow = is_slow(rows, policy)
+    more = np.uint64(policy.slow_windows) * (slow & PATIENT).astype(np.uint64)
     among = (np.uint64(1) << (policy.among + more)) - np.uint64(1)
-    counted = np.bitwise_count(bits & among)
+    counted = np.bitwise_count(bits & among) * (slow | ~FAR)
     return counted > 0, counted >= policy.needed + more
 
 

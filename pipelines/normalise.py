@@ -161,15 +161,22 @@ class Baseline:
         return None if self.line_location is None else self.spread[:, -LINES:]
 
     def with_lines_of(self, other: Baseline) -> Baseline:
-        """Return this baseline with the fault lines of another where it knows none, else itself.
+        """Return this baseline with those fault lines of another that it does not know itself.
 
-        Both must have the same axes.
+        Both must have the same axes. It is this one where there are none.
         """
-        if self.line_location is not None or other.line_location is None:
+        missing = self.lacks_lines(other.centre[:, -LINES:])
+        if not missing.any():
             return self
         centre, spread = self.centre.copy(), self.spread.copy()
-        centre[:, -LINES:], spread[:, -LINES:] = other.centre[:, -LINES:], other.spread[:, -LINES:]
+        centre[:, -LINES:][missing] = other.centre[:, -LINES:][missing]
+        spread[:, -LINES:][missing] = other.spread[:, -LINES:][missing]
         return replace(self, centre=centre, spread=spread)
+
+    def lacks_lines(self, lines: Floats) -> NDArray[np.bool_]:
+        """Say which of some fault lines are known (axes, 4) that this baseline does not know."""
+        lacks: NDArray[np.bool_] = np.isnan(self.centre[:, -LINES:]) & ~np.isnan(lines)
+        return lacks
 
     def encode(self) -> bytes:
         """Return the baseline as bytes, a schema byte first; `decode` is the inverse."""
@@ -338,11 +345,14 @@ class BaselineSummary:
 
         Location is the midmean (mean of the middle half), robust and finer than the steps kept;
         scale joins what varies from window to window with what varies from frame to frame, since
-        frames are what the network sees.
+        frames are what the network sees. A fault line that half of the windows do not show is not
+        known.
         """
         if not self.count:
             raise ValueError("a baseline needs at least one window")
         table = self._table()
+        lines = table[..., -LINES:]
+        lines[:, 2 * np.isnan(lines).sum(axis=0) > len(table)] = np.nan
         return Baseline(
             axes=self.axes,
             unit=self.unit,

@@ -20,7 +20,15 @@ from models.commanding import rebaseline
 from models.detector import Detector, Judgement, Limits, Status, Verdict
 from models.judgement import Note
 from models.policy import CommissioningPolicy, DetectorSettings
-from models.state import SensorState, decode_state, encode_cold, encode_hot, with_row
+from models.state import (
+    FOR_LINES,
+    RELEARNING,
+    SensorState,
+    decode_state,
+    encode_cold,
+    encode_hot,
+    with_row,
+)
 from pipelines.features import FeatureSettings, Observation
 from pipelines.quality import Quality, SensorFault
 from pipelines.window import SensorKey
@@ -461,3 +469,32 @@ def test_the_life_of_the_property_meets_what_it_is_to_show() -> None:
     assert {Note.LEARNING_BESIDE, Note.HANDED_OVER, Note.COMMISSIONED} <= notes
     assert {Verdict.LATE, Verdict.DUPLICATE} <= {one.verdict for one in after}
     assert not any(math.isnan(one.loss) for one in after if one.verdict is Verdict.SCORED)
+
+
+@pytest.mark.parametrize("stopped_s", [0, 8 * 3600])
+def test_what_a_bundle_that_was_rolled_back_had_begun_to_learn_is_begun_anew(
+    stopped_s: int,
+) -> None:
+    quiet, first = (0.1, 0.2, 0.15, 0.1), 60 + stopped_s // 10
+    lines = None if stopped_s else quiet
+    old = detector(QUICK, of=OLD)
+    states, _ = judge_all(old, healthy(60))
+    begun, _ = judge_all(old, [observation(first + k, lines=lines) for k in range(5)], (), states)
+    assert begun[KEY].flags & RELEARNING
+    between = [seen_by_both(first + k, lines=lines) for k in range(5, 10)]
+    changed, _ = judge_all(upgraded(), between, (), begun)
+    back = [observation(first + k, lines=quiet) for k in range(10, 60)]
+    after, judged = judge_all(old, back, (), changed)
+    assert [one.index - judged[0].index for one in judged if Note.LINES_LEARNT in one.notes] == [29]
+    assert not after[KEY].flags & (RELEARNING | FOR_LINES)
+    assert after[KEY].cold.successor is None
+
+
+def test_what_another_bundle_had_begun_to_learn_is_dropped_where_it_is_rolled_back() -> None:
+    old, first = detector(QUICK, of=OLD), 60 + 8 * 360
+    states, _ = judge_all(old, healthy(60))
+    begun, _ = judge_all(old, healthy(5, start=first), (), states)
+    changed, _ = judge_all(upgraded(), [seen_by_both(first + 5)], (), begun)
+    after, _ = judge_all(old, healthy(5, start=first + 6), (), changed)
+    assert not after[KEY].flags & RELEARNING
+    assert after[KEY].cold.successor is None

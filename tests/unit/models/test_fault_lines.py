@@ -8,7 +8,14 @@ import pytest
 from models.commanding import rebaseline
 from models.detector import Judgement
 from models.judgement import Note
-from models.state import COMMISSIONED, LINES_ASKED, SUSPICIOUS
+from models.state import (
+    COMMISSIONED,
+    FOR_LINES,
+    LINES_ASKED,
+    REBASELINING,
+    RELEARNING,
+    SUSPICIOUS,
+)
 from pipelines.features import Observation
 from pipelines.normalise import LINES
 from tests.unit.models.fleet import (
@@ -111,8 +118,23 @@ def test_a_new_baseline_is_asked_anew() -> None:
     again = {KEY: rebaseline(states[KEY])}
     states, judged = judge_all(detector(QUICK), healthy(40, start=100), (), again)
     assert told(judged) == [(LEARNT - 1, Note.COMMISSIONED)]
-    _, judged = judge_all(detector(QUICK), knowing(140, 40), (), states)
+    states, _ = judge_all(detector(QUICK), knowing(140, 10), (), states)
+    flags = int(states[KEY].row["flags"])
+    assert int(rebaseline(states[KEY]).row["flags"]) == REBASELINING
+    assert flags == COMMISSIONED | RELEARNING | FOR_LINES | LINES_ASKED
+    old = states[KEY].cold.old_baseline_id
+    states, judged = judge_all(detector(QUICK), knowing(150, 40), (), states)
+    assert told(judged) == [(LEARNT - 11, Note.LINES_LEARNT)]
+    assert states[KEY].cold.old_baseline_id == old
+
+
+def test_a_baseline_that_was_laid_aside_by_a_command_stays_as_it_was() -> None:
+    again = {KEY: rebaseline(commissioned()[1][KEY])}
+    states, _ = judge_all(detector(QUICK), healthy(40, start=60), (), again)
+    laid_aside = states[KEY].cold.old_baseline
+    states, judged = judge_all(detector(QUICK), knowing(100, 40), (), states)
     assert told(judged) == [(LEARNT - 1, Note.LINES_LEARNT)]
+    assert states[KEY].cold.old_baseline is laid_aside
 
 
 PAUSE = 8 * 360
@@ -142,3 +164,69 @@ def test_any_split_learns_the_same(sizes: tuple[int, ...]) -> None:
     parts, by_parts = judge_all(detector(QUICK), stream, sizes, commissioned()[1])
     assert stored(whole) == stored(parts)
     assert [comparable(one) for one in judged] == [comparable(one) for one in by_parts]
+
+
+def unknowing(first: int, count: int, kurtosis: float = 3.0) -> list[Observation]:
+    return [observation(first + k, kurtosis=kurtosis) for k in range(count)]
+
+
+def test_only_windows_that_show_lines_are_learnt_for_them() -> None:
+    """A speed that is known now and then is waited for; one window would make no spread."""
+    stream = [one for k in range(60, 120, 2) for one in (*knowing(k, 1), *unknowing(k + 1, 1))]
+    states, judged = judge_all(detector(QUICK), knowing(58, 1) + unknowing(59, 1) + stream)
+    assert [note for _, note in told(judged)] == [Note.COMMISSIONED]
+    states, judged = judge_all(detector(QUICK), stream, (), commissioned()[1])
+    assert told(judged) == [(2 * LEARNT - 2, Note.LINES_LEARNT)]
+    baseline = states[KEY].cold.baseline
+    assert baseline is not None
+    assert baseline.line_location is not None
+
+
+def test_a_line_that_half_of_the_windows_do_not_show_is_not_known_to_a_baseline() -> None:
+    rarely = unknowing(0, 20) + knowing(20, 10)
+    states, judged = judge_all(detector(QUICK), rarely)
+    assert told(judged) == [(LEARNT - 1, Note.COMMISSIONED)]
+    known = states[KEY].cold.baseline
+    assert known is not None
+    assert known.line_location is None
+    _, judged = judge_all(detector(QUICK), knowing(30, 40), (), states)
+    assert told(judged) == [(LEARNT - 1, Note.LINES_LEARNT)]
+
+
+def test_lines_that_are_shown_at_the_end_of_a_stops_learning_are_learnt_behind_it() -> None:
+    before = 60 + PAUSE
+    stream = unknowing(before, 28) + knowing(before + 28, 40)
+    _, judged = judge_all(detector(QUICK), stream, (), commissioned()[1])
+    assert told(judged) == [
+        (LEARNT - 1, Note.REBASELINED_AFTER_STOP),
+        (2 * LEARNT - 1, Note.LINES_LEARNT),
+    ]
+
+
+def test_a_line_that_was_not_readable_with_the_others_is_learnt_later() -> None:
+    first = (0.1, NAN, 0.15, 0.1)
+    states, judged = judge_all(detector(QUICK), knowing(0, 40, first))
+    assert told(judged) == [(LEARNT - 1, Note.COMMISSIONED)]
+    old = states[KEY].cold.baseline
+    states, judged = judge_all(detector(QUICK), knowing(40, 40), (), states)
+    assert told(judged) == [(LEARNT - 1, Note.LINES_LEARNT)]
+    new = states[KEY].cold.baseline
+    assert old is not None
+    assert new is not None
+    np.testing.assert_array_equal(new.centre[:, -LINES::2], old.centre[:, -LINES::2])
+    assert new.centre[0, 1 - LINES] == pytest.approx(0.2, abs=0.03)
+
+
+def test_nothing_but_the_lines_puts_the_baseline_in_doubt() -> None:
+    impulsive = [observation(60 + k, lines=QUIET, kurtosis=6.0) for k in range(40)]
+    states, judged = judge_all(detector(QUICK), impulsive, (), commissioned()[1])
+    assert told(judged) == [(LEARNT - 1, Note.LINES_LEARNT)]
+    assert not states[KEY].flags & SUSPICIOUS
+
+
+def test_a_doubt_is_told_once() -> None:
+    suspected, _ = judge_all(detector(QUICK), unknowing(0, 60, kurtosis=6.0))
+    risen = [observation(60 + k, lines=RISEN, kurtosis=6.0) for k in range(40)]
+    states, judged = judge_all(detector(QUICK), risen, (), suspected)
+    assert told(judged) == [(LEARNT - 1, Note.LINES_LEARNT)]
+    assert states[KEY].flags & SUSPICIOUS

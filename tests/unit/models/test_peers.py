@@ -385,3 +385,19 @@ def test_who_waits_for_peers_looks_for_them_ever_more_rarely() -> None:
     states: dict[SensorKey, SensorState] = {}
     early, late = looks(0, 100) - 100, looks(100, 400) - 300
     assert late < 2 * early
+
+
+def test_fault_lines_that_are_learnt_later_ask_for_no_other_comparison() -> None:
+    judging = comparing()
+    states, judged = judge_all(judging, stream(60, {"c": 0.9}))
+    assert told(judged, Note.STANDS_OUT).keys() == {"c"}
+    more = [
+        hissing(observation(k, key=key(name), lines=(0.1, 0.2, 0.15, 0.1)), 0.9 * (name == "c"))
+        for k in range(60, 120)
+        for name in NAMES
+    ]
+    states, judged = judge_all(judging, more, (), states)
+    assert told(judged, Note.LINES_LEARNT).keys() == set(NAMES)
+    assert told(judged, Note.STANDS_OUT) == {}
+    assert all(one.suspicious == (one.observation.key == key("c")) for one in judged)
+    assert states[key("c")].flags & (COMPARED | STANDS_OUT) == COMPARED | STANDS_OUT

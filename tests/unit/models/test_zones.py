@@ -110,6 +110,17 @@ def test_what_is_far_over_a_limit_needs_no_more_windows_where_they_come_rarely()
     assert moves == [zones.STAY, zones.STAY, zones.STAY, zones.RAISED]
 
 
+def test_where_windows_come_often_it_takes_one_chart_however_far_others_are_over_theirs() -> None:
+    rows = np.zeros(1, HOT)
+    rows["cadence_s"] = 10.0
+    line, high = (replace(CALM, far=~NONE, calm=NONE, **{name: ~NONE}) for name in ("line", "high"))
+    moves = [
+        zones.step(rows, np.array([k + 1]), one, POLICY)[0]
+        for k, one in enumerate([line, high, line, high, line, high])
+    ]
+    assert moves == [zones.STAY] * 6
+
+
 @pytest.mark.parametrize(
     ("cadence_s", "louder", "windows"),
     [(3600, 0.45, 3), (3600, 0.27, 5), (10, 0.45, 3), (10, 0.27, 3)],
