@@ -199,7 +199,7 @@ class Learner:
 
     def _begin_beside(self, current: Round, k: int, why: int) -> None:
         flags = current.rows["flags"]
-        flags[k] = (flags[k] & ~np.uint32(FOR_LINES)) | np.uint32(why)
+        flags[k] = (flags[k] & ~np.uint32(FOR_LINES | LINES_ASKED)) | np.uint32(why)
         successor = Successor(self._features.decode(), Cold())
         current.colds[k] = replace(current.colds[k], successor=successor)
 
@@ -301,7 +301,8 @@ class Learner:
         row, cold = current.rows[k : k + 1], current.colds[k]
         flags, observation = int(row["flags"][0]), current.observations[k]
         if cold.successor is None or not self._is_learning(flags, cold):
-            self._drop_stale(current, k)
+            if self.newest is self:  # another bundle began to learn beside and was rolled back
+                row["flags"] &= ~np.uint32(RELEARNING | FOR_LINES | LINES_ASKED)
             return
         if flags & FOR_LINES and not _shows_more(observation, cold.baseline):
             return
@@ -321,12 +322,6 @@ class Learner:
             current.colds[k] = replace(cold, successor=None)
         if learnt.baseline is not None:
             self._fill_in_lines(current, k, learnt.baseline)
-
-    def _drop_stale(self, current: Round, k: int) -> None:
-        """Drop what another bundle learnt beside, where that is to take over no longer."""
-        if self.newest is self:
-            current.rows["flags"][k] &= ~np.uint32(RELEARNING | FOR_LINES)
-            current.colds[k] = replace(current.colds[k], successor=None)
 
     def _fill_in_lines(self, current: Round, k: int, learnt: Baseline) -> None:
         """Give the baseline of row `k` those fault lines that were learnt beside and it lacks.
@@ -348,6 +343,7 @@ class Learner:
             cold = replace(cold, old_baseline=old, old_baseline_id=old.id)
         current.colds[k] = cold
         newly = doubtful and not row["flags"][0] & SUSPICIOUS
+        row["flags"] &= ~np.uint32(LINES_ASKED)  # others may be shown later
         row["flags"] |= np.uint32(SUSPICIOUS * newly)
         doubts = (Note.COMMISSIONED_WITH_SUSPICION,) * newly
         current.tell(k, (Note.LINES_LEARNT, *doubts))

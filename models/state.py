@@ -131,7 +131,7 @@ SETTLED: Final = 16384
 DOUBTED: Final = 32768
 """The baseline that was laid aside (`ASIDE`) was learnt with suspicion."""
 LINES_ASKED: Final = 65536
-"""The baseline in force knows the fault lines, or they were looked for since it was learnt."""
+"""The baseline in force knows every fault line, or they are looked for, or were in vain."""
 FOR_LINES: Final = 131072
 """What is learnt beside the baseline in force (`RELEARNING`) is for the fault lines alone."""
 

@@ -47,6 +47,9 @@ RUNNING_SHARE: Final = 0.75
 FEWEST_KEPT: Final = 8
 """Windows kept of a sensor with so many axes that `SUMMARY_BYTES` cannot hold."""
 
+FEWEST_SHOWN: Final = 8
+"""A fault line is known where so many windows show it: fewer say little of its spread."""
+
 HEADER_BYTES: Final = 96
 """Room for the numbers and length marks of a summary."""
 
@@ -345,14 +348,15 @@ class BaselineSummary:
 
         Location is the midmean (mean of the middle half), robust and finer than the steps kept;
         scale joins what varies from window to window with what varies from frame to frame, since
-        frames are what the network sees. A fault line that half of the windows do not show is not
-        known.
+        frames are what the network sees. A fault line that fewer than `FEWEST_SHOWN` of the kept
+        windows show is not known.
         """
         if not self.count:
             raise ValueError("a baseline needs at least one window")
         table = self._table()
         lines = table[..., -LINES:]
-        lines[:, 2 * np.isnan(lines).sum(axis=0) > len(table)] = np.nan
+        shown = np.count_nonzero(~np.isnan(lines), axis=0)
+        lines[:, shown < min(FEWEST_SHOWN, len(table))] = np.nan
         return Baseline(
             axes=self.axes,
             unit=self.unit,

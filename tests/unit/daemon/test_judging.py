@@ -167,7 +167,7 @@ def test_a_plants_wish_is_another_basis(bundles: Path, wanted: dict[str, float])
     ("previous", "status", "said"),
     [
         ("old", 0, "ok: previous bundles old "),
-        ("fleet-1", 0, "ok: previous bundles fleet-1 058e432b0ace9b59"),
+        ("fleet-1", 0, "ok: previous bundles fleet-1 8d94ba26db371042"),
         ("nowhere", 3, "not a bundle"),
     ],
 )

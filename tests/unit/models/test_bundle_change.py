@@ -490,11 +490,15 @@ def test_what_a_bundle_that_was_rolled_back_had_begun_to_learn_is_begun_anew(
     assert after[KEY].cold.successor is None
 
 
-def test_what_another_bundle_had_begun_to_learn_is_dropped_where_it_is_rolled_back() -> None:
-    old, first = detector(QUICK, of=OLD), 60 + 8 * 360
+@pytest.mark.parametrize("shown", [True, False])
+def test_lines_are_looked_for_again_where_the_bundle_was_rolled_back(*, shown: bool) -> None:
+    quiet = (0.1, 0.2, 0.15, 0.1)
+    old = detector(QUICK, of=OLD)
     states, _ = judge_all(old, healthy(60))
-    begun, _ = judge_all(old, healthy(5, start=first), (), states)
-    changed, _ = judge_all(upgraded(), [seen_by_both(first + 5)], (), begun)
-    after, _ = judge_all(old, healthy(5, start=first + 6), (), changed)
-    assert not after[KEY].flags & RELEARNING
-    assert after[KEY].cold.successor is None
+    states, _ = judge_all(old, [observation(60, lines=quiet)], (), states)
+    states, _ = judge_all(upgraded(), [seen_by_both(61, lines=quiet)], (), states)
+    stream = [observation(62, lines=quiet if shown else None)]
+    stream += [observation(63 + k, lines=quiet) for k in range(40)]
+    _, judged = judge_all(old, stream, (), states)
+    found = [k for k, one in enumerate(judged) if Note.LINES_LEARNT in one.notes]
+    assert found == [29 if shown else 30]

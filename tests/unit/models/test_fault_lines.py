@@ -182,9 +182,12 @@ def test_only_windows_that_show_lines_are_learnt_for_them() -> None:
     assert baseline.line_location is not None
 
 
-def test_a_line_that_half_of_the_windows_do_not_show_is_not_known_to_a_baseline() -> None:
-    rarely = unknowing(0, 20) + knowing(20, 10)
-    states, judged = judge_all(detector(QUICK), rarely)
+def test_a_line_that_few_windows_show_is_not_known_to_a_baseline() -> None:
+    states, _ = judge_all(detector(QUICK), unknowing(0, 22) + knowing(22, 8))
+    known = states[KEY].cold.baseline
+    assert known is not None
+    assert known.line_location is not None
+    states, judged = judge_all(detector(QUICK), unknowing(0, 23) + knowing(23, 7))
     assert told(judged) == [(LEARNT - 1, Note.COMMISSIONED)]
     known = states[KEY].cold.baseline
     assert known is not None
@@ -215,6 +218,23 @@ def test_a_line_that_was_not_readable_with_the_others_is_learnt_later() -> None:
     assert new is not None
     np.testing.assert_array_equal(new.centre[:, -LINES::2], old.centre[:, -LINES::2])
     assert new.centre[0, 1 - LINES] == pytest.approx(0.2, abs=0.03)
+
+
+def test_lines_that_are_shown_one_after_the_other_are_all_learnt() -> None:
+    stream = knowing(60, 40, (0.1, NAN, 0.15, 0.1)) + knowing(100, 40)
+    states, judged = judge_all(detector(QUICK), stream, (), commissioned()[1])
+    assert told(judged) == [(LEARNT - 1, Note.LINES_LEARNT), (LEARNT + 39, Note.LINES_LEARNT)]
+    judged = judge_all(detector(QUICK), knowing(140, 40), (), states)[1]
+    assert told(judged) == []
+
+
+def test_a_try_before_a_long_stop_is_no_reason_to_try_never_again() -> None:
+    stream = knowing(60, 10) + unknowing(70 + PAUSE, 40) + knowing(110 + PAUSE, 40)
+    _, judged = judge_all(detector(QUICK), stream, (), commissioned()[1])
+    assert told(judged) == [
+        (10 + LEARNT - 1, Note.REBASELINED_AFTER_STOP),
+        (50 + LEARNT - 1, Note.LINES_LEARNT),
+    ]
 
 
 def test_nothing_but_the_lines_puts_the_baseline_in_doubt() -> None:

@@ -165,7 +165,7 @@ def test_a_baseline_of_nothing_is_refused() -> None:
 
 def test_lines_are_known_where_the_speed_was() -> None:
     bands = np.full((1, FRAMES, BANDS), -3.0)
-    lines = [None, 0.1, 0.2, None, 0.3, 0.2]
+    lines = [None, *[0.1, 0.2, None, 0.3, 0.2] * 2]
     baseline = summarise(build_observation(bands, i, v) for i, v in enumerate(lines)).baseline()
     assert baseline.line_location is not None
     assert baseline.line_location == pytest.approx(0.2, abs=0.01)
