@@ -78,9 +78,10 @@ class Standing:
 
         One that was given fault lines alone is as it was, since these are not compared.
         """
-        alike = {*judgement.notes} & {Note.LINES_LEARNT, Note.REBASELINED_AFTER_STOP}
-        if judgement.baseline is not self.baseline and alike != {Note.LINES_LEARNT}:
-            self.compared = self.stands_out = False
+        if judgement.baseline is not self.baseline:
+            notes = judgement.notes
+            lines = Note.LINES_LEARNT in notes and Note.REBASELINED_AFTER_STOP not in notes
+            self.compared, self.stands_out = self.compared and lines, self.stands_out and lines
         self.baseline, self.features = judgement.baseline, judgement.features
         self.suspicious = judgement.suspicious
 
