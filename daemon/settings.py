@@ -353,9 +353,10 @@ class DetectorOverrides(Section):
     """Time that those windows must span at least; hours, where windows come every few seconds,
     spare a sensor false alerts on its first day and leave it unjudged for so long."""
     confirm_needed: Count | None = None
-    """So many exceeding windows ..."""
+    """So many exceeding windows, and two more where they come once a minute or more rarely, ..."""
     confirm_among: Annotated[int, Field(ge=1, le=MOST_AMONG)] | None = None
-    """... among so many confirm a departure."""
+    """... among so many, and two more there, confirm a departure; what is far over a limit, or over
+    one on the level, takes no more there."""
     confirm_minimum_s: Span | None = None
     """Shortest time that a departure must last before it is believed."""
     false_alerts_per_sensor_year: Annotated[float, Field(ge=0.001, le=100.0)] | None = None

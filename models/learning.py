@@ -221,7 +221,7 @@ class Learner:
         # An event of this window is still to be told, by the baseline that it came of.
         calm = change == zones.STAY
         self._learn_beside(batch, current, (learning | charted) & calm)
-        self._learn_after_stop(current, charted & calm)
+        self._learn_again(current, charted & calm)
 
     def _learn_own(self, batch: Batch, current: Round, learning: Bools, charted: Bools) -> None:
         """Take windows into baselines that are being learnt or are provisional.
@@ -247,8 +247,8 @@ class Learner:
         for k in np.flatnonzero(chosen).tolist():
             self.newest._inherit(current, k, batch.observations[current.positions[k]])
 
-    def _learn_after_stop(self, current: Round, usable: Bools) -> None:
-        """Learn beside, after a long stop or for fault lines, of what is called normal."""
+    def _learn_again(self, current: Round, usable: Bools) -> None:
+        """Take windows into what is learnt beside after a long stop or for fault lines."""
         learning = (current.rows["flags"] & RELEARNING) != 0
         for k in np.flatnonzero(learning & usable & _healthy(current)).tolist():
             self._relearn(current, k)

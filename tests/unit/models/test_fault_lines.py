@@ -12,6 +12,7 @@ from models.state import (
     COMMISSIONED,
     FOR_LINES,
     LINES_ASKED,
+    PROVISIONAL,
     REBASELINING,
     RELEARNING,
     SUSPICIOUS,
@@ -111,6 +112,17 @@ def test_lines_that_are_known_already_are_not_learnt_again() -> None:
     assert told(judged) == [(LEARNT - 1, Note.COMMISSIONED)]
     assert states[KEY].flags == COMMISSIONED | LINES_ASKED
     assert states[KEY].cold.successor is None
+
+
+def test_a_provisional_baseline_is_refined_and_no_lines_are_learnt_beside_it() -> None:
+    drifting = [observation(k, louder=0.02 * k) for k in range(2 * LEARNT)]
+    states, judged = judge_all(detector(QUICK), drifting)
+    assert told(judged) == [(2 * LEARNT - 1, Note.COMMISSIONED_PROVISIONALLY)]
+    states, _ = judge_all(detector(QUICK), knowing(2 * LEARNT, 1, louder=0.6), (), states)
+    assert states[KEY].cold.summary is not None
+    assert states[KEY].flags & PROVISIONAL
+    assert states[KEY].cold.successor is None
+    assert not states[KEY].flags & (LINES_ASKED | FOR_LINES)
 
 
 def test_a_new_baseline_is_asked_anew() -> None:

@@ -121,6 +121,21 @@ def test_where_windows_come_often_it_takes_one_chart_however_far_others_are_over
     assert moves == [zones.STAY] * 6
 
 
+@pytest.mark.parametrize(("before_s", "after_s"), [(10.0, 600.0), (600.0, 10.0)])
+def test_what_is_far_over_a_limit_counts_by_the_cadence_of_now(
+    before_s: float, after_s: float
+) -> None:
+    rows = np.zeros(1, HOT)
+    far = replace(CALM, anchored=~NONE, far=~NONE, calm=NONE)
+    other = replace(CALM, line=~NONE, far=~NONE, calm=NONE)
+    moves = []
+    for k, (cadence_s, one) in enumerate([(before_s, far), (before_s, other), (after_s, far)]):
+        rows["cadence_s"] = cadence_s
+        moves.append(zones.step(rows, np.array([k + 1]), one, POLICY)[0])
+    slow = after_s >= POLICY.slow_cadence_s
+    assert moves == [zones.STAY, zones.STAY, zones.RAISED if slow else zones.STAY]
+
+
 @pytest.mark.parametrize(
     ("cadence_s", "louder", "windows"),
     [(3600, 0.45, 3), (3600, 0.27, 5), (10, 0.45, 3), (10, 0.27, 3)],
