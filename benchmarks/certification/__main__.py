@@ -1,8 +1,10 @@
 """Certify the shipped bundle at default settings on a simulated fleet that it never saw.
 
     python -m benchmarks.certification [--sensor-years 100] [--fast-years 0.3] [--degrading 200]
-        [--arrivals 100] [--budgets 0.1,1,10] [--seed 1] [--only healthy,fast,...] [--out FOLDER]
+        [--arrivals 100] [--budgets 0.1,1,10] [--seed 1] [--calendar usual|busier]
+        [--only healthy,fast,...] [--out FOLDER]
     python -m benchmarks.certification --only tails [--tail-years 25] [--fast-tail-years 0.5]
+        [--calendar usual|busier]
 
 Prints tables and writes `certification.json` into the folder. With `BEARINGWATCH_DATA` the
 healthy simulation is compared with the recordings there. Processor time on one core, at the
@@ -34,6 +36,7 @@ from models.evaluation.certification.arrival import (
     same_make,
 )
 from models.evaluation.certification.degrading import degrade, failing_fleets
+from models.evaluation.certification.fleets import BUSIER, USUAL, Year
 from models.evaluation.certification.healthy import REFERENCE, Exposure, expose
 from models.evaluation.certification.panel import panel, pinned, stated
 from models.evaluation.certification.tails import crossings, fit
@@ -57,6 +60,9 @@ SHORT: Final = 13_000
 """Windows of a sensor that limits are set on: what is learnt of one takes 1,000."""
 
 LIFE: Final = 600
+
+CALENDARS: Final = {"usual": USUAL, "busier": BUSIER}
+"""What happens to healthy sensors. The shipped limits are set on the usual one."""
 
 PEERS: Final = 4
 """Machines of the same make beside each one that starts late."""
@@ -95,22 +101,23 @@ class Run:
             (self.asked.out / "certification.json").write_text(text + "\n", "utf-8")
 
 
-def exposure(years: float, *, slow: bool, seed: int) -> Exposure:
+def exposure(years: float, *, slow: bool, seed: int, year: Year = USUAL) -> Exposure:
     """Return an exposure of about so many sensor-years; one sensor at least."""
     cadence_s = SLOW_S if slow else FAST_S
     longest = HALF_YEAR if slow else TEN_DAYS
     total = round(years * SECONDS_PER_YEAR / cadence_s)
     sensors = max(1, round(total / longest))
-    return Exposure(sensors, max(1, round(total / sensors)), cadence_s, seed)
+    return Exposure(sensors, max(1, round(total / sensors)), cadence_s, seed, year)
 
 
 def healthy(run: Run) -> None:
-    _expose(run, "10 min", exposure(run.asked.sensor_years, slow=True, seed=run.asked.seed))
+    asked, year = run.asked, CALENDARS[run.asked.calendar]
+    _expose(run, "10 min", exposure(asked.sensor_years, slow=True, seed=asked.seed, year=year))
 
 
 def fast(run: Run) -> None:
-    of = exposure(run.asked.fast_years, slow=False, seed=run.asked.seed + 2)
-    _expose(run, "10 s", of)
+    asked, year = run.asked, CALENDARS[run.asked.calendar]
+    _expose(run, "10 s", exposure(asked.fast_years, slow=False, seed=asked.seed + 2, year=year))
 
 
 def _expose(run: Run, name: str, of: Exposure) -> None:
@@ -133,7 +140,14 @@ def tail(run: Run) -> None:
     ):
         cadence_s = SLOW_S if slow else FAST_S
         sensors = max(1, round(years * SECONDS_PER_YEAR / cadence_s / SHORT))
-        of = Exposure(sensors, SHORT, cadence_s, run.asked.seed + 5, family=SETTING)
+        of = Exposure(
+            sensors,
+            SHORT,
+            cadence_s,
+            run.asked.seed + 5,
+            year=CALENDARS[run.asked.calendar],
+            family=SETTING,
+        )
         jurors = panel(run.bundle, run.engine, pinned(run.asked.factors))
         watch = run.progress(f"tail, {name}", of.sensors * of.windows)
         found[name] = crossings(of, jurors, run.bundle.features, watch)
@@ -225,12 +239,13 @@ def main() -> None:
     parser.add_argument("--factors", type=numbers, default=FACTORS)
     parser.add_argument("--tail-years", type=float, default=25.0)
     parser.add_argument("--fast-tail-years", type=float, default=0.5)
+    parser.add_argument("--calendar", choices=CALENDARS, default="usual")
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--out", type=Path, default=None)
     asked = parser.parse_args()
     bundle = load_bundle(asked.bundle)
     run = Run(asked, bundle, open_engine(bundle))
-    print(f"bundle {bundle.name} {bundle.hash}, seed {asked.seed}")
+    print(f"bundle {bundle.name} {bundle.hash}, seed {asked.seed}, {asked.calendar} calendar")
     for name in asked.only.split(","):
         {**PARTS, **PARTS_BESIDE}[name](run)
 

@@ -233,12 +233,14 @@ def delays(result: Degrading) -> Rows:
             "found (95 %)",
             "median delay, windows",
             "mean delay",
+            "told earlier, later than by the budget before",
             "median lead, windows",
             "median fault RMS / health",
             "false before onset",
             "on at onset",
         ]
     ]
+    before = None
     for budget, fates in result.fates.items():
         known = [one.delay for one in fates if one.delay is not None]
         rows.append(
@@ -247,12 +249,14 @@ def delays(result: Degrading) -> Rows:
                 percent(*result.found(budget)),
                 f"{result.median(budget, 'delay'):.1f}",
                 f"{np.mean(known):.2f}",
+                "-" if before is None else ", ".join(map(str, result.moved(budget, before))),
                 f"{result.median(budget, 'lead'):.1f}",
                 f"{result.median(budget, 'severity'):.3f}",
                 str(result.false(budget)),
                 str(sum(one.open for one in fates)),
             ]
         )
+        before = budget
     return rows
 
 

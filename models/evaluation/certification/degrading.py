@@ -58,6 +58,13 @@ class Fate:
     severity: float
 
     @property
+    def told(self) -> int:
+        """From when on somebody knew: the alert, the onset where one was open, or the failure."""
+        if self.detected is not None:
+            return self.detected
+        return self.truth.onset if self.open else self.truth.failure
+
+    @property
     def lead(self) -> int | None:
         """Windows from the alert to failure."""
         return None if self.detected is None else self.truth.failure - self.detected
@@ -80,6 +87,15 @@ class Degrading:
 
     cadence_s: float
     fates: dict[float, list[Fate]] = field(default_factory=dict)
+
+    def moved(self, budget: float, before: float) -> tuple[int, int]:
+        """Count the bearings that one budget tells earlier, and later, than another.
+
+        One that is not found counts as told at its failure, or at its onset if an alert was on.
+        """
+        told = [[one.told for one in self.fates[each]] for each in (before, budget)]
+        change = np.diff(told, axis=0)
+        return int(np.sum(change < 0)), int(np.sum(change > 0))
 
     def found(self, budget: float, kind: FaultKind | None = None) -> tuple[int, int, Interval]:
         """Return bearings found, of how many, and the exact 95 % bounds of the share."""

@@ -47,6 +47,19 @@ class Year:
 
 
 USUAL: Final = Year()
+BUSIER: Final = Year(
+    stops=26.0,
+    bursts=36.0,
+    regreasings=2.0,
+    remounts=0.5,
+    drop_outs=4.0,
+    stop_windows=(6.0, 100.0),
+    burst_windows=(1.0, 8.0),
+    grease_memory=(100.0, 1_000.0),
+    wear_in_memory=(400.0, 8_000.0),
+    drop_out_windows=(1.0, 40.0),
+)
+"""A calendar that limits are not set on: more stops, spells, mounts and cables, fewer greasings."""
 CALM: Final = Year(stops=0.0, bursts=0.0, regreasings=0.0, remounts=0.0, drop_outs=0.0)
 """Nothing happens but wear-in, load and the wander of the spectrum."""
 

@@ -50,6 +50,12 @@ def test_sums_are_over_the_bearings_found_and_can_be_by_kind() -> None:
     assert str(result.median(1.0, "lead", FaultKind.LUBRICATION)) == "nan"
 
 
+def test_bearings_that_move_are_counted_and_one_not_found_is_told_at_its_failure() -> None:
+    before = [fate(250), fate(250), fate(250), fate(None), fate(None), fate(290), fate(None)]
+    after = [fate(240), fate(250), fate(260), fate(299), fate(None), fate(280), fate(None, false=1)]
+    assert Degrading(600.0, {0.1: before, 1.0: after}).moved(1.0, 0.1) == (4, 1)
+
+
 def test_all_machines_fail_and_growth_is_from_sudden_to_slow() -> None:
     fleets = list(failing_fleets(60, seed=2, windows=600, cadence_s=600.0))
     assert [len(each.machines) for each in fleets] == [25, 25, 10]
