@@ -75,7 +75,10 @@ def _whole_lives() -> dict[str, SensorSequences]:
     request = Request(paths, Recipe(rest=ALL))
     observed = read_healthy(request, unknown, lambda _: None)
     names = {name: name.split("/")[0] for name in observed}
-    return {names[name]: normalised(name, seen, 100) for name, seen in observed.items()}
+    return {
+        names[name]: normalised(name, seen, 100, request.features)
+        for name, seen in observed.items()
+    }
 
 
 def _settings() -> TrainingSettings:
@@ -84,7 +87,7 @@ def _settings() -> TrainingSettings:
 
 def _plain(sensor: SensorSequences) -> NDArray[np.float64]:
     """Return the louder part of the mean squared departure (windows,), the worst axis."""
-    sequences, mask = sensor.flat()
+    sequences, mask, _ = sensor.flat()
     _, band_loss = reconstruction_loss(sequences, np.zeros_like(sequences), mask)
     louder = charted_loss(sequences, band_loss, mask).reshape(sensor.mask.shape[:2])
     return np.asarray(louder.max(axis=1), np.float64)

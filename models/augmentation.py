@@ -4,6 +4,7 @@ Each epoch sees other variants of the same windows. Level and tilt of a spectrum
 life (load, temperature, wear-in, which is mostly downwards), so the network learns to reconstruct
 them; independent noise is added to the input only, so it learns to take it away. The order of
 frames within a window carries nothing in steady running, so it is turned round and reversed.
+Speed and resonances may move as well; in the shipped bundle's training they do not.
 
 An autoencoder that has seen level changes goes on to reconstruct large ones, faults included
 (measured: docs/models.md). So some inputs are *spoiled*: a louder spectrum, as a whole or around
@@ -23,6 +24,8 @@ from pipelines.normalise import CLIP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from models.learning_set import Flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +49,29 @@ class AugmentationSettings:
     """Share of sequences whose highest bands are hidden, as at a lower sample rate."""
     most_masked: float = 0.4
     """Share of the spectral bands that are hidden at most."""
+    speed: float = 0.0
+    """Standard deviation of a shift of tones and envelope, in octaves: another speed (0.1: 7 %)."""
+    resonance: float = 0.0
+    """Standard deviation of a shift of the spectrum around one place, in octaves: another mount."""
 
 
 def augment(
-    sequences: NDArray[np.float32],
-    mask: NDArray[np.bool_],
+    healthy: Flat,
     *,
     settings: AugmentationSettings,
     spectral_bands: int,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """Return (input, target, mask) of one variant of each sequence, shapes as given."""
+    sequences, mask, slopes = healthy
     turned = _turn(sequences, rng)
     change = _smooth_change(len(sequences), sequences.shape[2], settings, rng)
     mask = mask & _visible(mask.shape, spectral_bands, settings, rng)
+    noise = rng.standard_normal(turned.shape, np.float32) * np.float32(settings.noise)
+    louder = _louder(turned.shape, settings, rng)
+    if settings.speed or settings.resonance:
+        change -= _moved(slopes, spectral_bands, settings, rng)
     target = (turned + change[:, np.newaxis]) * mask[:, np.newaxis]
-    noise = rng.standard_normal(target.shape, np.float32) * np.float32(settings.noise)
-    louder = _louder(target.shape, settings, rng)
     source = np.clip(target + noise + louder, -CLIP, CLIP).astype(np.float32)
     return source * mask[:, np.newaxis], target, mask
 
@@ -86,6 +95,25 @@ def _smooth_change(
     change = size * rng.standard_normal((count, len(terms))) @ waves
     change -= settings.wander_downwards * rng.exponential(size=(count, 1))
     return change.astype(np.float32)
+
+
+def _moved(
+    slopes: NDArray[np.float32],
+    spectral_bands: int,
+    settings: AugmentationSettings,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Draw what spectra that move up lose (count, bands): to first order, octaves times slope.
+
+    What stood so far below is there instead. `slopes` are (count, 2, bands).
+    """
+    count, _, bands = slopes.shape
+    centre = rng.uniform(0, spectral_bands, (count, 1))
+    width = rng.uniform(0.05, 0.3, (count, 1)) * spectral_bands
+    around = np.exp(-0.5 * ((np.arange(bands) - centre) / width) ** 2)
+    octaves = rng.standard_normal((count, 2, 1)) * [[settings.speed], [settings.resonance]]
+    moved = octaves * slopes
+    return np.asarray(moved[:, 0] + moved[:, 1] * around, np.float32)
 
 
 def _louder(

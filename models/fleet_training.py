@@ -185,8 +185,8 @@ def simulate_healthy(request: Request, progress: Progress) -> dict[str, list[Obs
 
 
 def _normalised(healthy: dict[str, list[Observation]], request: Request) -> list[SensorSequences]:
-    baseline_windows = request.settings.baseline_windows
-    return [normalised(name, seen, baseline_windows) for name, seen in healthy.items()]
+    first, features = request.settings.baseline_windows, request.features
+    return [normalised(name, seen, first, features) for name, seen in healthy.items()]
 
 
 def _simulated(seed: int, *, short: bool) -> Iterator[Window]:

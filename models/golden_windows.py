@@ -28,8 +28,8 @@ def simulate_golden(features: FeatureSettings) -> Golden:
     """Return 256 golden sequences with losses of 0, to be computed with the network."""
     sensors = [sensor for rate_hz in RATES_HZ for sensor in _failing(rate_hz, features)]
     flats = [sensor.flat() for sensor in sensors]
-    sequences = np.concatenate([sequences[-FROM_EACH:] for sequences, _ in flats])
-    mask = np.concatenate([mask[-FROM_EACH:] for _, mask in flats])
+    sequences = np.concatenate([each.sequences[-FROM_EACH:] for each in flats])
+    mask = np.concatenate([each.mask[-FROM_EACH:] for each in flats])
     return Golden(sequences, mask, np.zeros(len(sequences)))
 
 
@@ -49,5 +49,5 @@ def _failing(rate_hz: float, features: FeatureSettings) -> list[SensorSequences]
     for truth in fleet.truth:
         chosen = np.linspace(BASELINE, truth.failure - 1, FROM_EACH).astype(int).tolist()
         windows = [fleet.window(truth.key, index) for index in [*range(BASELINE), *chosen]]
-        sensors.append(normalised(str(truth.key), extract(windows, features), BASELINE))
+        sensors.append(normalised(str(truth.key), extract(windows, features), BASELINE, features))
     return sensors

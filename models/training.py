@@ -12,7 +12,7 @@ import numpy as np
 
 from models.augmentation import AugmentationSettings, augment
 from models.calibration import Calibration, calibrate
-from models.learning_set import SensorSequences, TrainingError, folds, together
+from models.learning_set import Flat, SensorSequences, TrainingError, folds, together
 from models.loss import bounded, charted_loss, reconstruction_loss
 from models.networks import NetworkSettings, build_autoencoder
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Progress = Callable[["Epoch"], None]
-    Learning = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]
+    Learning = tuple[Flat, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def monitored_log_loss(
 
 def log_loss(network: Any, sensor: SensorSequences) -> NDArray[np.float64]:
     """Return log10 of a sensor's charted loss (windows,): the louder part, the worst axis."""
-    sequences, mask = sensor.flat()
+    sequences, mask, _ = sensor.flat()
     reconstruction = bounded(sequences, network.predict(sequences, batch_size=1024, verbose=0))
     _, band_loss = reconstruction_loss(sequences, reconstruction, mask)
     louder = charted_loss(sequences, band_loss, mask).reshape(sensor.mask.shape[:2])
@@ -149,8 +149,8 @@ class Trainer:
         rng = np.random.default_rng(self._settings.seed)
         parts = [sensor.split(self._settings.validation_share) for sensor in sensors]
         learning = together([early for early, _ in parts])
-        held_sequences, held_mask, _ = together([late for _, late in parts])
-        held_out = held_sequences, _with_mask(held_sequences, held_mask)
+        held, _ = together([late for _, late in parts])
+        held_out = held.sequences, _with_mask(held.sequences, held.mask)
         epochs: list[Epoch] = []
         weights = self.network.get_weights()
         for number in range(1, self._settings.epochs + 1):
@@ -202,11 +202,10 @@ def _variant(
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw an epoch's sequences and change them; return input and target with its mask."""
-    sequences, mask, chance = learning
-    drawn = rng.choice(len(sequences), size=settings.epoch_sequences, p=chance)
+    every, chance = learning
+    drawn = rng.choice(len(chance), size=settings.epoch_sequences, p=chance)
     source, target, visible = augment(
-        sequences[drawn],
-        mask[drawn],
+        every.drawn(drawn),
         settings=settings.augmentation,
         spectral_bands=spectral_bands,
         rng=rng,

@@ -67,9 +67,16 @@ FEATURES: Final = {
 
 NONE: Final = "none"
 PRINCIPAL: Final = "principal components"
+AUGMENTATIONS: Final = {
+    "nothing spoiled": AugmentationSettings(spoiled=0.0),
+    "no gain": AugmentationSettings(wander=0.0, wander_downwards=0.0),
+    "no noise": AugmentationSettings(noise=0.0),
+    "other speeds": AugmentationSettings(speed=0.1),
+    "other resonances": AugmentationSettings(resonance=0.1),
+}
 NETWORKS: Final = {
     "LSTM": LSTM,
-    "LSTM, nothing spoiled": replace(LSTM, augmentation=AugmentationSettings(spoiled=0.0)),
+    **{f"LSTM, {name}": replace(LSTM, augmentation=one) for name, one in AUGMENTATIONS.items()},
     "LSTM, averaged frames": VARIANTS[3],
     "dense": VARIANTS[1],
 }

@@ -52,7 +52,9 @@ class World:
         for one in self.starts:
             if one.native:
                 healthy = one.life.observations[: one.life.label.learn_until]
-                self.sensors[one.bearing] = normalised(one.bearing, healthy, FIRST_WINDOWS)
+                self.sensors[one.bearing] = normalised(
+                    one.bearing, healthy, FIRST_WINDOWS, self.features
+                )
 
     def outcomes(self, bearing: str, network: Network, charts: Charts) -> list[Outcome]:
         """Judge every start of a bearing, the whole one first."""
@@ -91,7 +93,7 @@ class World:
         if kind == NONE:
             engine = Nothing()
         elif kind == PRINCIPAL:
-            engine = Principal(together(early)[0], COMPONENTS)
+            engine = Principal(together(early)[0].sequences, COMPONENTS)
         else:
             print(f"training {kind} without {', '.join(left_out) or 'leaving any out'}", flush=True)
             training = QuickTraining(NETWORKS[kind], self.features.bands, self.epochs)

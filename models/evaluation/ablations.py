@@ -92,13 +92,12 @@ class QuickTraining:
         self.network.set_weights(fresh.get_weights())
 
     def _fit(self, sensors: Sequence[SensorSequences], rng: np.random.Generator) -> None:
-        sequences, mask, chance = together(sensors)
+        every, chance = together(sensors)
         for epoch in range(self.epochs):
             self.network.optimizer.learning_rate = LEARNING_RATE * (1 - 0.9 * epoch / self.epochs)
-            drawn = rng.choice(len(sequences), size=EPOCH_SEQUENCES, p=chance)
+            drawn = every.drawn(rng.choice(len(chance), size=EPOCH_SEQUENCES, p=chance))
             source, target, visible = augment(
-                self.variant.show(sequences[drawn], rng),
-                mask[drawn],
+                drawn._replace(sequences=self.variant.show(drawn.sequences, rng)),
                 settings=self.variant.augmentation,
                 spectral_bands=self.spectral_bands,
                 rng=rng,

@@ -59,7 +59,10 @@ class Companions:
         if self.made is None:
             request = Request((), Recipe(), simulated=self.count, features=self.bundle.features)
             simulated = simulate_healthy(request, lambda _: None)
-            self.made = [normalised(name, seen, FIRST_WINDOWS) for name, seen in simulated.items()]
+            self.made = [
+                normalised(name, seen, FIRST_WINDOWS, request.features)
+                for name, seen in simulated.items()
+            ]
         return self.made
 
 
@@ -85,7 +88,12 @@ class Folds:
 
     def _trained(self, left_out: str, seed: int) -> Network:
         sensors = [
-            normalised(str(life.key), life.observations[: life.label.learn_until], FIRST_WINDOWS)
+            normalised(
+                str(life.key),
+                life.observations[: life.label.learn_until],
+                FIRST_WINDOWS,
+                self.bundle.features,
+            )
             for life in learning_lives(self.fleet)
             if life.key.asset != left_out
         ]

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -6,11 +7,12 @@ from numpy.typing import NDArray
 
 from models.augmentation import AugmentationSettings, augment
 from models.calibration import Calibration, calibrate
-from models.learning_set import SensorSequences, TrainingError, folds, together
+from models.learning_set import Flat, SensorSequences, TrainingError, folds, normalised, together
 from models.loss import reconstruction_loss
 from models.networks import NetworkSettings
 from models.training import Epoch, TrainingSettings, train
-from pipelines.normalise import CLIP
+from pipelines.normalise import CLIP, BaselineSummary
+from tests.unit.models.fleet import FEATURES, observation
 
 # NumPy 2 warns of Keras' own np.array(variable): TensorFlow's variables take no copy argument.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -33,12 +35,14 @@ def healthy_sensor(name: str, seed: int, windows: int = 120) -> SensorSequences:
     level = rng.normal(0, 2, (windows, 1, 1, 1))
     noise = rng.normal(0, 0.3, (windows, 1, FRAMES, BANDS))
     sequences = (level + noise).astype(np.float32)
-    return SensorSequences(name, sequences, np.ones((windows, 1, BANDS), bool))
+    return SensorSequences(
+        name, sequences, np.ones((windows, 1, BANDS), bool), np.zeros((1, 2, BANDS), np.float32)
+    )
 
 
 def changed(sensor: SensorSequences) -> NDArray[np.float32]:
     """Return windows of the same power in which neighbouring bands go opposite ways."""
-    sequences, _ = sensor.flat()
+    sequences, _, _ = sensor.flat()
     return sequences * np.where(np.arange(BANDS) % 2, 1, -1).astype(np.float32)
 
 
@@ -102,7 +106,7 @@ def test_each_sensor_is_held_out_once() -> None:
 
 def test_a_long_record_is_drawn_by_the_root_of_its_length() -> None:
     sensors = [healthy_sensor("long", 0, 400), healthy_sensor("short", 1, 100)]
-    _, _, chance = together(sensors)
+    _, chance = together(sensors)
     assert chance[:400].sum() == pytest.approx(2 * chance[400:].sum())
 
 
@@ -116,13 +120,12 @@ def test_a_split_keeps_the_order_of_time() -> None:
 
 
 def variants(
-    **changes: float,
+    slope: float = 0.0, **changes: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     still = AugmentationSettings(wander=0, wander_downwards=0, noise=0, top_masked=0, spoiled=0)
     sequences = np.tile(np.arange(FRAMES, dtype=np.float32)[:, np.newaxis], (200, 1, BANDS))
     return augment(
-        sequences,
-        np.ones((200, BANDS), bool),
+        Flat(sequences, np.ones((200, BANDS), bool), np.full((200, 2, BANDS), slope, np.float32)),
         settings=replace(still, **changes),  # type: ignore[arg-type]
         spectral_bands=BANDS - 2,
         rng=np.random.default_rng(0),
@@ -162,6 +165,69 @@ def test_level_wanders_downwards_on_the_whole() -> None:
     _, still, _ = variants()
     _, target, _ = variants(wander=0.5, wander_downwards=0.5)
     assert target.mean() < still.mean() - 0.3
+
+
+def test_another_speed_moves_what_follows_it_and_a_resonance_what_is_around_one_place() -> None:
+    _, still, _ = variants(slope=20.0)
+    np.testing.assert_array_equal(still, variants(speed=0.1, resonance=0.1)[1])
+    speed = (variants(slope=20.0, speed=0.1)[1] - still)[:, 0]
+    np.testing.assert_allclose(speed, np.broadcast_to(speed[:, :1], speed.shape), atol=1e-5)
+    assert np.std(speed[:, 0]) == pytest.approx(20.0 * 0.1, rel=0.15)
+    resonance = (variants(slope=20.0, resonance=0.1)[1] - still)[:, 0]
+    largest = np.abs(resonance).max(axis=1)
+    assert 0.5 < np.std(np.abs(resonance).argmax(axis=1)) < BANDS
+    assert np.median(np.abs(resonance).min(axis=1) / largest) < 0.2
+    assert np.std(resonance[np.arange(200), np.abs(resonance).argmax(axis=1)]) > 1.0
+
+
+def test_what_is_not_moved_is_drawn_as_ever() -> None:
+    """Two epochs in a row: nothing more is drawn for what is not wanted."""
+    rng, again = np.random.default_rng(0), np.random.default_rng(0)
+    of = Flat(
+        np.zeros((10, FRAMES, BANDS), np.float32),
+        np.ones((10, BANDS), bool),
+        np.zeros((10, 2, BANDS), np.float32),
+    )
+    for settings, own in ((AugmentationSettings(), rng), (AugmentationSettings(speed=0.1), again)):
+        augment(of, settings=settings, spectral_bands=BANDS, rng=own)
+    fresh = np.random.default_rng(0)
+    augment(of, settings=AugmentationSettings(speed=0.0), spectral_bands=BANDS, rng=fresh)
+    assert rng.random() == fresh.random() != again.random()
+
+
+def with_rise(rise: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return slopes times scale of windows whose bands lie so much higher: decades an octave."""
+    seen = [
+        replace(one, log_bands=(one.log_bands + rise).astype(np.float32))
+        for one in map(observation, range(30))
+    ]
+    baseline = reduce(BaselineSummary.add, seen, BaselineSummary.empty()).baseline()
+    scale = np.nan_to_num(baseline.scale)
+    speed, resonance = normalised("s", seen, 30, FEATURES).slopes[0] * scale
+    return speed, resonance
+
+
+def test_slopes_are_of_octaves_where_bands_follow_speed_or_resonances() -> None:
+    edges_hz, high, spectral = FEATURES.edges_hz(), FEATURES.high_bands(), FEATURES.bands
+    rise = 3.0 * np.log2(edges_hz).mean(axis=1) + 40.0 * (np.arange(FEATURES.width) >= spectral)
+    rise[:spectral] += np.log10(np.diff(np.log2(edges_hz[:spectral]))[:, 0])
+    rise[3] = np.nan
+    speed, resonance = with_rise(rise)
+    expected = np.full(FEATURES.width, 3.0)
+    expected[3] = 0.0
+    tones = np.where(np.arange(FEATURES.width) < high.start, expected, 0.0)
+    tones[spectral:] = 3.0
+    np.testing.assert_allclose(speed, tones, atol=0.3)
+    np.testing.assert_allclose(resonance[:spectral], expected[:spectral], atol=0.3)
+    assert not resonance[spectral:].any()
+
+
+def test_white_noise_that_moves_up_has_less_in_an_octave_everywhere() -> None:
+    edges_hz, spectral = FEATURES.edges_hz(), FEATURES.bands
+    white = np.zeros(FEATURES.width)
+    white[:spectral] = np.log10(np.diff(edges_hz[:spectral])[:, 0])
+    _, resonance = with_rise(white)
+    np.testing.assert_allclose(resonance[:spectral], np.log10(2.0), atol=0.12)
 
 
 def test_calibration_finds_what_losses_were_drawn_with() -> None:

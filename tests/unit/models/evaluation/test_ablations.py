@@ -25,7 +25,9 @@ def sensor(name: str, seed: int) -> SensorSequences:
     level = rng.normal(0, 2, (100, 1, 1, 1))
     noise = rng.normal(0, 0.3, (100, 1, FRAMES, BANDS))
     sequences = (level + noise).astype(np.float32)
-    return SensorSequences(name, sequences, np.ones((100, 1, BANDS), bool))
+    return SensorSequences(
+        name, sequences, np.ones((100, 1, BANDS), bool), np.zeros((1, 2, BANDS), np.float32)
+    )
 
 
 @pytest.mark.parametrize(
