@@ -7,7 +7,7 @@ chosen by how the *other five* are judged, from several first windows on and by 
 in the third step each of the five by a network that has seen neither it nor the one left out. Then
 the one left out is judged, by a network without it. The first two steps use no network, and no
 charts are chosen that break the budget on a simulated fleet. What is chosen on all six judges IMS
-test 2. Over an hour on two cores; needs the training extra.
+test 2. Some two hours on two cores; needs the training extra.
 """
 
 from __future__ import annotations
