@@ -25,7 +25,7 @@ from daemon.errors import SettingsError, Unavailable
 from daemon.sources import Polled, Record
 from daemon.sources.kafka_answers import Answers
 from daemon.sources.kafka_heartbeats import pace_polls
-from daemon.sources.kafka_joins import keep_joins
+from daemon.sources.kafka_joins import repair_joins
 from daemon.timeouts import refused_by
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class KafkaSource:
         except Exception:
             kafka_clients.close(consumer)
             raise
-        keep_joins(consumer)
+        repair_joins(consumer)
         pace_polls(consumer)
         consumer.subscribe([self._settings.windows_topic], listener=self._facts)
         self._consumer = consumer
@@ -341,9 +341,10 @@ class KafkaSource:
 
     def _watch_membership(self, now: float) -> None:
         # A member whose instance name was taken over only stops its heartbeats and goes on
-        # fetching (kafka-python 3.0.12, coordinator/base.py, _do_heartbeat).
+        # fetching (kafka-python 3.0.12, coordinator/base.py, _do_heartbeat). One that begins to
+        # join stops them too, and may have to wait for the broker.
         coordinator = self._consumer._coordinator
-        if not coordinator.stable() or coordinator._heartbeat_enabled:
+        if not coordinator.stable() or coordinator.rejoining or coordinator._heartbeat_enabled:
             self._silenced_at = None
         elif self._silenced_at is None:
             self._silenced_at = now

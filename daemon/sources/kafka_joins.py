@@ -1,11 +1,19 @@
-"""A repair of kafka-python 3.0: a join that ends between two polls must not be forgotten.
+"""Repairs of how kafka-python 3.0 joins a group.
 
-The client joins the group in a task that goes on while nobody polls. When it ends meanwhile, the
-next poll finds it done and joins anew (coordinator/base.py, join_group_async: "_join_task is None
-or _join_task.is_done"). A leader that joins anew makes the whole group rebalance, and members that
-spend much time outside of poll - they write to a slow InfluxDB - keep each other at it for ever.
+A join that ends between two polls must not be forgotten. The client joins the group in a task that
+goes on while nobody polls. When it ends meanwhile, the next poll finds it done and joins anew
+(coordinator/base.py, join_group_async: "_join_task is None or _join_task.is_done"). A leader that
+joins anew makes the whole group rebalance, and members that spend much time outside of poll - they
+write to a slow InfluxDB - keep each other at it for ever. Here the result of such a join is kept
+until it is used.
 
-Here the result of such a join is kept until it is used.
+A member that is thrown out while it joins must say so. The client calls its partitions lost only
+before it joins, once, however often it tries (join_group_async: "if not self.rejoining"). Where the
+broker did not hear of it for so long that others had its partitions meanwhile, the ones that it is
+given again are silently its own as before, with all that was known of them. And whatever it lost it
+goes on claiming (coordinator/assignors/cooperative_sticky.py, metadata): the leader waits for it to
+give them up, which never comes, and nobody reads them. Here whatever ends a membership has the next
+attempt begin anew, with what is lost, and claim nothing.
 """
 
 from __future__ import annotations
@@ -16,12 +24,13 @@ from kafka.structs import MemberState
 
 
 class _Joins:
-    """Stands before a coordinator's two steps: the join itself, and taking its result over."""
+    """Stands before a coordinator's steps: join, take the result over, and forget it all."""
 
     def __init__(self, coordinator: Any) -> None:
         self._coordinator = coordinator
         self._join = coordinator._do_join_and_sync_async
         self._complete = coordinator._on_join_complete_async
+        self._reset = coordinator.reset_generation
         self._unused: tuple[Any, bytes] | None = None
 
     async def join(self) -> bytes:
@@ -44,10 +53,17 @@ class _Joins:
         self._unused = None
         await self._complete(*arguments)
 
+    def reset(self, *arguments: Any, **named: Any) -> None:
+        self._reset(*arguments, **named)
+        self._coordinator.rejoining = False
+        for assignor in self._coordinator._assignors.values():
+            assignor.member_assignment = None
 
-def keep_joins(consumer: Any) -> None:
+
+def repair_joins(consumer: Any) -> None:
     """Repair one consumer, before it polls for the first time."""
     coordinator = consumer._coordinator
     joins = _Joins(coordinator)
     coordinator._do_join_and_sync_async = joins.join
     coordinator._on_join_complete_async = joins.complete
+    coordinator.reset_generation = joins.reset

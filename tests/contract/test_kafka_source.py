@@ -11,6 +11,7 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from daemon.errors import SettingsError, StartError, Unavailable
 from daemon.settings import KafkaSettings
+from daemon.sources import Polled
 from daemon.sources.kafka import KafkaSource
 from tests.contract.builders import assigned_in, poll_all_until, poll_until, records_of
 from tests.contract.kafka_bench import kafka_settings, produce, with_topics
@@ -131,6 +132,40 @@ def test_members_that_hardly_poll_share_the_partitions_and_settle(
                 time.sleep(0.1)
         assert [len(partitions) for partitions in held] == [1, 1]
         assert first.group_metadata().generation_id <= 6
+
+
+@contextmanager
+def joins_held_up(source: KafkaSource) -> Iterator[None]:
+    """Let no request to join reach the broker, as where a network is cut."""
+    coordinator = source._consumer._coordinator
+    join = coordinator._do_join_and_sync_async
+    is_free = False
+
+    async def held_up() -> bytes:
+        while not is_free:
+            await coordinator._net.sleep(0.05)
+        return bytes(await join())
+
+    coordinator._do_join_and_sync_async = held_up
+    yield
+    is_free = True
+
+
+def test_a_member_that_is_thrown_out_while_it_joins_has_lost_what_others_had_meanwhile(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    with started(settings, "one") as first:
+        poll_until(first, lambda seen: assigned_in(seen) == {0, 1})
+        with joins_held_up(first), started(settings, "two") as second:
+            polled = poll_all_until([first, second], lambda seen: assigned_in(seen[1]) == {0, 1})
+            assert polled[0] == [Polled()] * len(polled[0])
+        with started(settings, "two") as second:
+            polled = poll_all_until(
+                [first, second],
+                lambda seen: assigned_in(seen[0]) | assigned_in(seen[1]) == {0, 1},
+            )
+            assert [one.lost for one in polled[0] if one.lost] == [frozenset({0, 1})]
 
 
 def test_members_that_come_back_soon_keep_their_partitions(kafka_server: KafkaServer) -> None:
