@@ -143,8 +143,10 @@ class KafkaSource:
         self._accept()
         fetched = self._fetch(min(timeout_s, LONGEST_POLL_S))
         # Before the facts: a membership that is newer than what the caller knows of its
-        # partitions would let it commit for partitions it no longer has.
-        self._membership = self._consumer.group_metadata()
+        # partitions would let it commit for partitions it no longer has. So would none at all:
+        # a group without members takes anybody's offsets.
+        membership = self._consumer.group_metadata()
+        self._membership = membership if membership.generation_id >= 0 else None
         assigned, revoked, lost = self._apply(self._facts.take())
         records = self._records(fetched)
         self._watch(bool(records))

@@ -3,8 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
@@ -166,6 +167,83 @@ def test_a_member_that_is_thrown_out_while_it_joins_has_lost_what_others_had_mea
                 lambda seen: assigned_in(seen[0]) | assigned_in(seen[1]) == {0, 1},
             )
             assert [one.lost for one in polled[0] if one.lost] == [frozenset({0, 1})]
+
+
+def test_a_member_that_hears_in_a_poll_that_it_was_thrown_out_commits_nothing(
+    kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_topics(kafka_server.bootstrap, partitions=1)
+    with started(settings) as source:
+        poll_until(source, lambda seen: assigned_in(seen) == {0})
+        client = source._consumer
+        with monkeypatch.context() as patched:
+            patched.setattr(client, "poll", followed(client.poll, client._coordinator))
+            assert source.poll(0.1) == Polled()
+        with pytest.raises(Unavailable, match="not a member"):
+            source.group_metadata()
+        polled = poll_until(source, lambda seen: assigned_in(seen) == {0})
+        assert [one.lost for one in polled if one.lost] == [frozenset({0})]
+
+
+def followed(poll: Callable[..., Any], coordinator: Any) -> Callable[..., Any]:
+    """Return a poll at whose end the answer to a heartbeat comes: no such member."""
+
+    def poll_and_hear(**arguments: Any) -> Any:
+        fetched = poll(**arguments)
+        coordinator.reset_generation()
+        return fetched
+
+    return poll_and_hear
+
+
+def test_a_member_that_hears_as_it_begins_to_join_that_it_was_thrown_out_has_lost_all(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap, partitions=1)
+    with started(settings) as source:
+        poll_until(source, lambda seen: assigned_in(seen) == {0})
+        coordinator = source._consumer._coordinator
+        join = coordinator._do_join_and_sync_async
+
+        async def join_after_the_answer() -> bytes:
+            coordinator._do_join_and_sync_async = join
+            coordinator.reset_generation()
+            return bytes(await join())
+
+        coordinator._do_join_and_sync_async = join_after_the_answer
+        coordinator.request_rejoin()
+        polled = poll_until(source, lambda seen: assigned_in(seen) == {0})
+        assert [one.lost for one in polled if one.lost] == [frozenset({0})]
+
+
+def test_a_partition_arrives_though_the_member_that_gave_it_up_is_started_again_meanwhile(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap, session_timeout_ms=45_000)
+    with ExitStack() as members:
+        first = members.enter_context(started(settings, "one"))
+        poll_until(first, lambda seen: assigned_in(seen) == {0, 1})
+        never_join_twice(first)
+        second = members.enter_context(started(settings, "two"))
+        poll_all_until([first, second], lambda seen: any(one.revoked for one in seen[0]))
+        first.close()
+        again = members.enter_context(started(settings, "one"))
+        poll_all_until(
+            [again, second],
+            lambda seen: len(assigned_in(seen[0])) == len(assigned_in(seen[1])) == 1,
+        )
+
+
+def never_join_twice(source: KafkaSource) -> None:
+    """Let a member end, as it were, before it asks for the second round of a rebalance."""
+    coordinator = source._consumer._coordinator
+    complete = coordinator._on_join_complete_async
+
+    async def complete_alone(*arguments: Any) -> None:
+        await complete(*arguments)
+        coordinator.rejoin_needed = False
+
+    coordinator._on_join_complete_async = complete_alone
 
 
 def test_members_that_come_back_soon_keep_their_partitions(kafka_server: KafkaServer) -> None:
