@@ -4,7 +4,7 @@ Each epoch sees other variants of the same windows. Level and tilt of a spectrum
 life (load, temperature, wear-in, which is mostly downwards), so the network learns to reconstruct
 them; independent noise is added to the input only, so it learns to take it away. The order of
 frames within a window carries nothing in steady running, so it is turned round and reversed.
-Speed and resonances may move as well; in the shipped bundle's training they do not.
+Tones and the envelope move as by other speeds; resonances may move as well, and do not by default.
 
 An autoencoder that has seen level changes goes on to reconstruct large ones, faults included
 (measured: docs/models.md). So some inputs are *spoiled*: a louder spectrum, as a whole or around
@@ -49,7 +49,7 @@ class AugmentationSettings:
     """Share of sequences whose highest bands are hidden, as at a lower sample rate."""
     most_masked: float = 0.4
     """Share of the spectral bands that are hidden at most."""
-    speed: float = 0.0
+    speed: float = 0.1
     """Standard deviation of a shift of tones and envelope, in octaves: another speed (0.1: 7 %)."""
     resonance: float = 0.0
     """Standard deviation of a shift of the spectrum around one place, in octaves: another mount."""

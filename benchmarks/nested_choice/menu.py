@@ -67,18 +67,19 @@ FEATURES: Final = {
 
 NONE: Final = "none"
 PRINCIPAL: Final = "principal components"
+STILL: Final = AugmentationSettings(speed=0.0)
 AUGMENTATIONS: Final = {
-    "nothing spoiled": AugmentationSettings(spoiled=0.0),
-    "no gain": AugmentationSettings(wander=0.0, wander_downwards=0.0),
-    "no noise": AugmentationSettings(noise=0.0),
-    "other speeds": AugmentationSettings(speed=0.1),
-    "other resonances": AugmentationSettings(resonance=0.1),
+    "LSTM": STILL,
+    "LSTM, nothing spoiled": replace(STILL, spoiled=0.0),
+    "LSTM, no gain": replace(STILL, wander=0.0, wander_downwards=0.0),
+    "LSTM, no noise": replace(STILL, noise=0.0),
+    "LSTM, other speeds": replace(STILL, speed=0.1),
+    "LSTM, other resonances": replace(STILL, resonance=0.1),
 }
 NETWORKS: Final = {
-    "LSTM": LSTM,
-    **{f"LSTM, {name}": replace(LSTM, augmentation=one) for name, one in AUGMENTATIONS.items()},
-    "LSTM, averaged frames": VARIANTS[3],
-    "dense": VARIANTS[1],
+    **{name: replace(LSTM, augmentation=one) for name, one in AUGMENTATIONS.items()},
+    "LSTM, averaged frames": replace(VARIANTS[3], augmentation=STILL),
+    "dense": replace(VARIANTS[1], augmentation=STILL),
 }
 """Objective and augmentation are chosen with the network: they say what it learns to answer."""
 

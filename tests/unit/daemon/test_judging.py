@@ -167,7 +167,7 @@ def test_a_plants_wish_is_another_basis(bundles: Path, wanted: dict[str, float])
     ("previous", "status", "said"),
     [
         ("old", 0, "ok: previous bundles old "),
-        ("fleet-1", 0, "ok: previous bundles fleet-1 ccd1af2b1ece1130"),
+        ("fleet-1", 0, "ok: previous bundles fleet-1 aff399638e9e0324"),
         ("nowhere", 3, "not a bundle"),
     ],
 )
