@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.structs import MemberState
 
 from daemon.errors import SettingsError, StartError, Unavailable
 from daemon.settings import KafkaSettings
@@ -276,12 +277,18 @@ def test_polling_a_broker_that_is_frozen_costs_next_to_nothing(tmp_path: Path) -
     with running_kafka(tmp_path / "kafka") as server:
         settings = with_topics(server.bootstrap, partitions=1)
         with started(settings) as source:
-            poll_until(source, lambda seen: assigned_in(seen) == {0})
+            poll_until(source, lambda seen: assigned_in(seen) == {0} and settled(source))
             with server.frozen():
                 deadline, spent_s = time.monotonic() + 4.0, time.process_time()
                 while time.monotonic() < deadline:
                     assert not source.poll(0.5).records
                 assert time.process_time() - spent_s < 1.0
+
+
+def settled(source: KafkaSource) -> bool:
+    """Say whether a new member, alone in its group, has joined for the second time."""
+    joined = source.group_metadata()
+    return bool(joined.generation_id == 2 and joined.state == MemberState.STABLE)
 
 
 def until(source: KafkaSource, done: Callable[[], bool], within_s: float) -> None:
@@ -299,7 +306,7 @@ def test_an_idle_source_notices_a_broker_that_is_frozen_and_that_it_is_back(
     with running_kafka(tmp_path / "kafka") as server:
         settings = with_topics(server.bootstrap, partitions=1, request_timeout_s=8.0)
         with started(settings) as source:
-            poll_until(source, lambda seen: assigned_in(seen) == {0})
+            poll_until(source, lambda seen: assigned_in(seen) == {0} and settled(source))
             {True: source.pause, False: source.resume}[paused]()
             with server.frozen():
                 until(source, lambda: source.away is not None, within_s=10.0)
@@ -316,7 +323,7 @@ def test_an_idle_source_notices_a_broker_that_died_and_that_it_is_back(tmp_path:
     with running_kafka(tmp_path / "kafka") as server:
         settings = with_topics(server.bootstrap, partitions=1)
         with started(settings) as source:
-            poll_until(source, lambda seen: assigned_in(seen) == {0})
+            poll_until(source, lambda seen: assigned_in(seen) == {0} and settled(source))
             assert source.away is None
             server.kill()
             until(source, lambda: source.away is not None, within_s=10.0)
