@@ -14,6 +14,12 @@ given again are silently its own as before, with all that was known of them. And
 goes on claiming (coordinator/assignors/cooperative_sticky.py, metadata): the leader waits for it to
 give them up, which never comes, and nobody reads them. Here whatever ends a membership has the next
 attempt begin anew, with what is lost, and claim nothing.
+
+A partition that moves must arrive. It is taken from one member in a first round, and given to the
+next in a second, which the first one asks for (coordinator/consumer.py, "Round 2"). Where its
+process ends between them and is back within the session, the broker hands it the first round's
+assignment, in which there is nothing to give up, and nobody asks. Here a member that is new joins
+once more.
 """
 
 from __future__ import annotations
@@ -33,6 +39,7 @@ class _Joins:
         self._complete = coordinator._on_join_complete_async
         self._reset = coordinator.reset_generation
         self._unused: tuple[Any, bytes] | None = None
+        self._is_new = False
 
     async def join(self) -> bytes:
         kept, self._unused = self._unused, None
@@ -41,6 +48,7 @@ class _Joins:
         if kept is not None and self._still_holds(kept[0]):
             assignment = kept[1]
         else:
+            self._is_new |= not self._coordinator._generation.has_member_id()
             assignment = await self._join()
         self._unused = (self._coordinator._generation, assignment)
         return assignment
@@ -55,6 +63,9 @@ class _Joins:
     async def complete(self, *arguments: Any) -> None:
         self._unused = None
         await self._complete(*arguments)
+        if self._is_new:
+            self._is_new = False
+            self._coordinator.request_rejoin()
 
     def reset(self, *arguments: Any, **named: Any) -> None:
         self._reset(*arguments, **named)

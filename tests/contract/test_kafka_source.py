@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.structs import MemberState
 
 from daemon.errors import SettingsError, StartError, Unavailable
 from daemon.settings import KafkaSettings
@@ -216,6 +217,36 @@ def test_a_member_that_hears_as_it_begins_to_join_that_it_was_thrown_out_has_los
         assert [one.lost for one in polled if one.lost] == [frozenset({0})]
 
 
+def test_a_partition_arrives_though_the_member_that_gave_it_up_is_started_again_meanwhile(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap, session_timeout_ms=45_000)
+    with ExitStack() as members:
+        first = members.enter_context(started(settings, "one"))
+        poll_until(first, lambda seen: assigned_in(seen) == {0, 1})
+        never_join_twice(first)
+        second = members.enter_context(started(settings, "two"))
+        poll_all_until([first, second], lambda seen: any(one.revoked for one in seen[0]))
+        first.close()
+        again = members.enter_context(started(settings, "one"))
+        poll_all_until(
+            [again, second],
+            lambda seen: len(assigned_in(seen[0])) == len(assigned_in(seen[1])) == 1,
+        )
+
+
+def never_join_twice(source: KafkaSource) -> None:
+    """Let a member end, as it were, before it asks for the second round of a rebalance."""
+    coordinator = source._consumer._coordinator
+    complete = coordinator._on_join_complete_async
+
+    async def complete_alone(*arguments: Any) -> None:
+        await complete(*arguments)
+        coordinator.rejoin_needed = False
+
+    coordinator._on_join_complete_async = complete_alone
+
+
 def test_members_that_come_back_soon_keep_their_partitions(kafka_server: KafkaServer) -> None:
     settings = with_topics(kafka_server.bootstrap, partitions=1)
     with started(settings) as source:
@@ -246,12 +277,18 @@ def test_polling_a_broker_that_is_frozen_costs_next_to_nothing(tmp_path: Path) -
     with running_kafka(tmp_path / "kafka") as server:
         settings = with_topics(server.bootstrap, partitions=1)
         with started(settings) as source:
-            poll_until(source, lambda seen: assigned_in(seen) == {0})
+            poll_until(source, lambda seen: assigned_in(seen) == {0} and settled(source))
             with server.frozen():
                 deadline, spent_s = time.monotonic() + 4.0, time.process_time()
                 while time.monotonic() < deadline:
                     assert not source.poll(0.5).records
                 assert time.process_time() - spent_s < 1.0
+
+
+def settled(source: KafkaSource) -> bool:
+    """Say whether a new member, alone in its group, has joined for the second time."""
+    joined = source.group_metadata()
+    return bool(joined.generation_id == 2 and joined.state == MemberState.STABLE)
 
 
 def until(source: KafkaSource, done: Callable[[], bool], within_s: float) -> None:
@@ -269,7 +306,7 @@ def test_an_idle_source_notices_a_broker_that_is_frozen_and_that_it_is_back(
     with running_kafka(tmp_path / "kafka") as server:
         settings = with_topics(server.bootstrap, partitions=1, request_timeout_s=8.0)
         with started(settings) as source:
-            poll_until(source, lambda seen: assigned_in(seen) == {0})
+            poll_until(source, lambda seen: assigned_in(seen) == {0} and settled(source))
             {True: source.pause, False: source.resume}[paused]()
             with server.frozen():
                 until(source, lambda: source.away is not None, within_s=10.0)
@@ -286,7 +323,7 @@ def test_an_idle_source_notices_a_broker_that_died_and_that_it_is_back(tmp_path:
     with running_kafka(tmp_path / "kafka") as server:
         settings = with_topics(server.bootstrap, partitions=1)
         with started(settings) as source:
-            poll_until(source, lambda seen: assigned_in(seen) == {0})
+            poll_until(source, lambda seen: assigned_in(seen) == {0} and settled(source))
             assert source.away is None
             server.kill()
             until(source, lambda: source.away is not None, within_s=10.0)
