@@ -120,13 +120,18 @@ class Transactions:
     def _fail(self, attempt: _Attempt, error: Exception) -> None:
         """Clear up after `error` and raise what it means, where that is not `Unavailable`."""
         cause = attempt.cause(error)
-        if isinstance(cause, kafka_errors.CommitFailedError):
+        rebalancing = isinstance(cause, kafka_errors.CommitFailedError)
+        if rebalancing:
             self._abort()
+        # Only a new producer will do. After a record was refused the client's sequence numbers are
+        # off, and its next transaction would fail or, worse, end without a record. Offsets that
+        # were refused go with its next transaction, though this one was aborted (3.0.12,
+        # transaction_manager.py, _pending_txn_offset_commits): those of partitions that are
+        # another's by now, which takes its later ones back.
+        self.discard()
+        if rebalancing:
             # The group rebalanced since the last poll: the next one tells what is still ours.
             raise Unavailable("the consumer group is rebalancing", retry_after_s=0.0) from error
-        # After a record was refused the client's sequence numbers are off, and its next
-        # transaction would fail or, worse, end without a record: only a new producer will do.
-        self.discard()
         if isinstance(cause, _DISPLACED):
             raise Fenced(
                 "another process has our identity"
@@ -139,12 +144,12 @@ class Transactions:
             raise OutcomeUnknown from error
 
     def _abort(self) -> None:
+        """End the transaction: who has no partition left opens no other producer that would."""
         try:
             kafka_clients.within(self._limit_s, self._producer.abort_transaction)
         except (kafka_errors.KafkaError, TimeoutError) as error:
             # The next producer of the same identity ends what this one leaves open.
             _log.warning("transaction_not_aborted", error=repr(error))
-            self.discard()
 
     def discard(self) -> None:
         """Throw the producer away without waiting for it."""

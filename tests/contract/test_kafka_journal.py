@@ -215,6 +215,23 @@ def test_a_membership_of_an_earlier_generation_commits_nothing(kafka_server: Kaf
             assert subscribed(settings) == ["a"]
 
 
+def test_an_offset_that_was_refused_is_not_committed_with_the_next_ones(
+    kafka_server: KafkaServer,
+) -> None:
+    settings = with_topics(kafka_server.bootstrap)
+    with member(settings) as source:
+        current = source.group_metadata()
+        stale = current._replace(generation_id=current.generation_id - 1)
+        memberships = iter([stale, current])
+        with opened(settings, lambda: next(memberships)) as journal:
+            with pytest.raises(Unavailable, match="rebalancing"):
+                journal.commit(entry(5, "a"))
+            journal.release(frozenset({0}))
+            journal.commit(Entry(next_offsets={1: 7}))
+            restored = journal.restore(BOTH)
+            assert {n: one.next_offset for n, one in restored.items()} == {0: None, 1: 7}
+
+
 def test_a_dead_letter_that_the_topic_refuses_is_cut_and_the_batch_goes_on(
     kafka_server: KafkaServer,
 ) -> None:
