@@ -77,6 +77,15 @@ class Running:
         self.child.terminate()
         return self.ended()
 
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Let it stand still for the block, as in a virtual machine that is moved."""
+        os.kill(self.child.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.child.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """End it as a power cut would."""
         os.kill(self.child.pid, signal.SIGKILL)

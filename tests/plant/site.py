@@ -145,6 +145,7 @@ class Site:
         changes: Tables | None = None,
         *,
         without: Iterable[str] = (),
+        instance: str = "one",
     ) -> Path:
         """Write a settings file and return its path; `changes` win over what is quick.
 
@@ -170,7 +171,7 @@ class Site:
             for name, table in layer.items():
                 tables.setdefault(name, {}).update(table)
         path = self.folder / f"settings-{uuid.uuid4().hex[:8]}.toml"
-        path.write_text(f'instance = "one"\n{_toml(tables)}', encoding="utf-8")
+        path.write_text(f'instance = "{instance}"\n{_toml(tables)}', encoding="utf-8")
         return path
 
 

@@ -1,10 +1,14 @@
-"""kill -9 at 20 points, each followed by a restart: the outcome is that of an undisturbed run."""
+"""Deaths at 20 points, each followed by a restart, and two members of which one stands still.
+
+The outcome is that of an undisturbed run.
+"""
 
 import random
 import signal
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -172,6 +176,32 @@ def test_deaths_at_random_times_change_nothing_of_the_outcome(
     site.send(log[RANDOM_DEATHS * share :])
     finish(site, bundle, site.ends())
     assert not differences(left_at(site), undisturbed)
+
+
+def test_a_member_that_stands_still_is_replaced_and_comes_back_and_changes_nothing(
+    site: Site, bundle: Path, log: list[Message], undisturbed: Left
+) -> None:
+    one, two = (site.settings(bundle, instance=name) for name in ("one", "two"))
+    parts = [log[begin : begin + len(log) // 4] for begin in range(0, len(log), len(log) // 4)]
+    with running(one) as first, running(two) as second:
+        for process in (first, second):
+            process.wait_until_ready()
+        for still, awake in ((first, second), (second, first)):
+            site.send(parts.pop(0))
+            awake.wait_for_commit(site.ends(), site)
+            before = still.events().count("partitions_released")
+            with still.suspended():
+                site.send(parts.pop(0))
+                awake.wait_for_commit(site.ends(), site)
+            still.wait_for("release", partial(has_released_more_than, still, before))
+        site.send(message for part in parts for message in part)
+        first.wait_for_commit(site.ends(), site)
+        assert [process.stop() for process in (first, second)] == [0, 0]
+    assert not differences(left_at(site), undisturbed)
+
+
+def has_released_more_than(process: Running, before: int) -> bool:
+    return process.events().count("partitions_released") > before
 
 
 @pytest.mark.parametrize(
