@@ -83,6 +83,7 @@ class KafkaJournal:
         self._delivery = Delivery()
         self._next_offsets: dict[int, int | None] = {}
         self._doubt: _Doubt | None = None
+        self._settled: _Doubt | None = None
         self._fenced = False
 
     def start(self) -> None:
@@ -138,14 +139,16 @@ class KafkaJournal:
     def commit(self, entry: Entry) -> None:
         """Commit in one transaction, after finding out about an earlier one that is in doubt."""
         self._check_ours(entry)
-        doubt = self._doubt
-        if self._settle() and doubt is not None and self._covers(entry):
+        self._settle()
+        if self._settled is not None and self._covers(entry):
             # Asked again, an entry may owe more letters than it did when its outcome was lost.
             # It may have been judged anew since, so what was sent is known by what it says.
-            more = [one for one in entry.dead_letters if one not in doubt.dead_letters]
+            more = [one for one in entry.dead_letters if one not in self._settled.dead_letters]
             if not more:
                 return
             entry = Entry(dead_letters=more, next_offsets=entry.next_offsets)
+        else:
+            self._settled = None
         try:
             self._commit(entry)
         except TooLarge as error:
@@ -282,6 +285,7 @@ class KafkaJournal:
         if done:
             self._restore_events({n: found.delivered or 0 for n, found in committed.items()})
             self._done({number: doubt.next_offsets[number] for number in ours}, doubt.marks)
+            self._settled = doubt
         self._doubt = None
         _log.warning("commit_in_doubt_settled", committed=done)
         return done
@@ -299,7 +303,8 @@ class KafkaJournal:
         return any(doubt.next_offsets[number] != self._next_offsets[number] for number in ours)
 
     def _covers(self, entry: Entry) -> bool:
-        return all(
+        """Whether what was settled has all of a batch; a basis moves no offset."""
+        return not entry.bases and all(
             self._next_offsets[number] == offset for number, offset in entry.next_offsets.items()
         )
 
@@ -319,8 +324,9 @@ class KafkaJournal:
 
     def close(self) -> None:
         """Save the marks where that is possible, and close the connections."""
-        if self._transactions.is_open and not self._fenced:
-            # Without the marks the events are written once more, which changes nothing.
+        if self._transactions.is_open and not self._fenced and self._doubt is None:
+            # Without the marks the events are written once more, which changes nothing. With them
+            # go offsets, and while an outcome is in doubt ours may be older than the committed.
             with suppress(Unavailable, Fenced, TooLarge):
                 self._commit(Entry())
         self._transactions.close()

@@ -12,7 +12,7 @@ from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
 from daemon import kafka_clients
-from daemon.errors import Fatal, StartError, Unavailable
+from daemon.errors import BearingwatchError, Fatal, StartError, Unavailable
 from daemon.journal import Basis, Exhibit, StateRecord, decode_basis
 from daemon.journal.delivery import Published
 from models.alerts import AlertEvent
@@ -128,19 +128,24 @@ class KafkaReader:
     def committed(self, partitions: Iterable[int]) -> Mapping[int, Committed]:
         """Return what the group committed for `partitions` of the windows.
 
-        Waits for the end of a transaction that holds an offset of them.
+        Waits for the end of a transaction that holds an offset of them. After an error there is no
+        connection any more: the client takes an answer that came too late for that to its next
+        question, hours later (3.0.12, coordinator/consumer.py, _offset_fetch_futures).
         """
+        try:
+            with kafka_clients.translated("asking for committed offsets", self._settings):
+                return {number: self._committed(number) for number in partitions}
+        except BearingwatchError:
+            self.close(0.0)
+            raise
+
+    def _committed(self, partition: int) -> Committed:
+        where = TopicPartition(self._settings.windows_topic, partition)
         limit_ms = int(self._patience_s * 1000)
-        found = {}
-        with kafka_clients.translated("asking for committed offsets", self._settings):
-            for number in partitions:
-                where = TopicPartition(self._settings.windows_topic, number)
-                offset = self._consumer.committed(where, metadata=True, timeout_ms=limit_ms)
-                known = offset is not None and offset.offset >= 0
-                found[number] = Committed(
-                    offset.offset if known else None, parse_mark(offset.metadata) if known else None
-                )
-        return found
+        offset = self._consumer.committed(where, metadata=True, timeout_ms=limit_ms)
+        if offset is None or offset.offset < 0:
+            return Committed(None, None)
+        return Committed(offset.offset, parse_mark(offset.metadata))
 
     def states(self, partitions: Set[int]) -> Mapping[int, Held]:
         """Return the committed state of every sensor in `partitions`, and what judged there."""
@@ -229,10 +234,10 @@ class KafkaReader:
                 raise Unavailable(f"cannot read to the end of {sorted(behind)}: no progress")
         consumer.unsubscribe()
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = kafka_clients.CLOSE_S) -> None:
         """Close the connection."""
         if self._consumer is not None:
-            kafka_clients.close(self._consumer)
+            kafka_clients.close(self._consumer, timeout_s)
         self._consumer = None
 
 

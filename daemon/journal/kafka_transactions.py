@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
@@ -191,8 +192,7 @@ class _Attempt:
         self._producer.begin_transaction()
         self._send()
         self._producer.send_offsets_to_transaction(self._offsets, self._membership)
-        self._producer.flush()
-        self._check()
+        self._flush()
         self.ending = True
         self._producer.commit_transaction()
         return [future.value.offset for future in self._futures]
@@ -201,8 +201,7 @@ class _Attempt:
         unflushed = 0
         for message in self._messages:
             if unflushed > UNFLUSHED_BYTES:
-                self._producer.flush()
-                self._check()
+                self._flush()
                 unflushed = 0
             unflushed += len(message.value or b"")
             self._futures.append(
@@ -215,11 +214,16 @@ class _Attempt:
                 )
             )
 
-    def _check(self) -> None:
-        """Raise what a record was refused for, so that the transaction is not ended without it."""
+    def _flush(self) -> None:
+        """Wait for every record, and raise what one was refused for: none may be left out.
+
+        A batch that is too large as a whole is sent again in parts, of which flushing knows nothing
+        (3.0.12, record_accumulator.py, await_flush_completion: "Future not done").
+        """
+        with suppress(kafka_errors.UnknownError):
+            self._producer.flush()
         for future in self._futures:
-            if future.is_done and not future.succeeded():
-                raise future.exception
+            future.get()
 
     def cause(self, error: Exception) -> BaseException:
         """Return what began the trouble; the client wraps it as text in later errors."""

@@ -19,7 +19,8 @@ A partition that moves must arrive. It is taken from one member in a first round
 next in a second, which the first one asks for (coordinator/consumer.py, "Round 2"). Where its
 process ends between them and is back within the session, the broker hands it the first round's
 assignment, in which there is nothing to give up, and nobody asks. Here a member that is new joins
-once more.
+once more, one session later: a join waits for every member, and reads nothing meanwhile. By then
+the others that went down with it are back, or known to be gone.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class _Joins:
         await self._complete(*arguments)
         if self._is_new:
             self._is_new = False
-            self._coordinator.request_rejoin()
+            session_s = self._coordinator.config["session_timeout_ms"] / 1000
+            self._coordinator._net.call_later(session_s, self._coordinator.request_rejoin)
 
     def reset(self, *arguments: Any, **named: Any) -> None:
         self._reset(*arguments, **named)

@@ -18,9 +18,9 @@ from structlog.testing import capture_logs
 
 from daemon import kafka_clients, topics
 from daemon.errors import Fatal, StartError, Unavailable
-from daemon.journal import Basis, Entry, Exhibit, StateRecord, kafka
+from daemon.journal import Basis, Entry, Exhibit, StateRecord, kafka, kafka_transactions
 from daemon.journal.kafka import KafkaJournal
-from daemon.journal.kafka_reader import BASIS_KEY
+from daemon.journal.kafka_reader import BASIS_KEY, KafkaReader
 from daemon.settings import KafkaSettings
 from daemon.sources.kafka import KafkaSource
 from pipelines.dead_letters import DeadLetter
@@ -121,6 +121,65 @@ def test_letters_that_came_while_an_outcome_was_unknown_are_committed_too(
         letters = read_committed(settings, settings.dead_letters_topic)
         assert [letter.value for letter in letters] == [b"first", b"second"]
         assert subscribed(settings) == ["a"]
+
+
+def test_a_batch_is_not_committed_anew_because_its_further_letters_were_not(
+    kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_topics(kafka_server.bootstrap, **SHORT)
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        lose_the_end(journal, after_sending=True)
+        with monkeypatch.context() as away:
+            away.setattr(journal._reader, "committed", unreachable)
+            with pytest.raises(Unavailable):
+                journal.commit(entry(5, "a"))
+        wanted = replace(entry(5, "a"), dead_letters=[(0, DeadLetter(b"late", b"pump", []))])
+        with monkeypatch.context() as away:
+            away.setattr(journal._transactions, "run", unreachable)
+            with pytest.raises(Unavailable):
+                journal.commit(wanted)
+        journal.commit(wanted)
+        journal.commit(entry(6, "b"))
+        letters = read_committed(settings, settings.dead_letters_topic)
+        assert [letter.value for letter in letters] == [b"late"]
+        assert subscribed(settings) == ["a", "b"]
+
+
+def test_closing_takes_no_offset_back_whose_outcome_is_in_doubt(
+    kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_topics(kafka_server.bootstrap, **SHORT)
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        journal.commit(entry(5, "a"))
+        journal.undelivered()
+        journal.mark_delivered()
+        lose_the_end(journal, after_sending=True)
+        monkeypatch.setattr(journal._reader, "committed", unreachable)
+        with pytest.raises(Unavailable):
+            journal.commit(Entry(next_offsets={0: 6}))
+        assert journal._transactions.is_open
+        journal.close()
+        with opened(settings, source.group_metadata) as successor:
+            assert successor.restore({0})[0].next_offset == 6
+
+
+def test_an_answer_that_came_too_late_is_none_to_the_next_question(tmp_path: Path) -> None:
+    with running_kafka(tmp_path / "kafka") as server:
+        settings = with_topics(server.bootstrap)
+        where = TopicPartition(settings.windows_topic, 0)
+        reader = KafkaReader(settings)
+        reader.open()
+        reader.committed({0})
+        reader._patience_s = 1.0
+        with server.frozen(), pytest.raises(Unavailable):
+            reader.committed({0})
+        other = KafkaConsumer(bootstrap_servers=server.bootstrap, group_id=settings.group)
+        other.assign([where])
+        other.commit({where: OffsetAndMetadata(7, "", -1)})
+        other.close()
+        reader.open()
+        assert reader.committed({0})[0].next_offset == 7
+        reader.close()
 
 
 def unreachable(*_args: object) -> None:
@@ -296,6 +355,21 @@ def test_evidence_that_the_topic_refuses_is_left_out_and_the_batch_goes_on(
         journal.commit(replace(entry(6, "b"), evidence=[(0, replace(large, value=b"x"))]))
         assert subscribed(settings) == ["a", "b"]
         assert [one.value for one in kafka.read_evidence(settings)] == [b"x"]
+
+
+def test_records_that_are_too_large_only_together_are_all_committed(
+    kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_transactions, "UNFLUSHED_BYTES", 100_000)  # of the three, two
+    settings = with_topics(kafka_server.bootstrap)
+    limit_record_size(settings, settings.evidence_topic, 100_000)
+    parts = {name: name.encode() * 60_000 for name in "abc"}
+    exhibits = [(0, Exhibit(PUMP, alert, "first", 5, value)) for alert, value in parts.items()]
+    with member(settings) as source, opened(settings, source.group_metadata) as journal:
+        journal.commit(replace(entry(5, "a"), evidence=exhibits))
+        journal.commit(entry(6, "b"))
+        assert {one.alert: one.value for one in kafka.read_evidence(settings)} == parts
+        assert subscribed(settings) == ["a", "b"]
 
 
 def test_of_what_the_topics_refuse_only_what_is_too_large_is_left_out_or_cut(
