@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.net.compat import KafkaNetClient
+from kafka.producer.transaction_manager import TransactionalRequestResult
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.util import crc32c_c
 
@@ -32,6 +33,9 @@ CONNECTING: Final = "connecting"
 
 CLOSE_S: Final = 5.0
 """Time to close one client in peace."""
+
+ABANDONED_S: Final = 600.0
+"""No step of a transaction takes so long; who waits longer was forgotten by the client."""
 
 _REFUSED = (
     kafka_errors.AuthorizationError,
@@ -129,6 +133,25 @@ def _read_any_name(batch: Any, strict: Callable[[Any], Any] = DefaultRecordBatch
 
 
 DefaultRecordBatch._read_msg = _read_any_name
+
+
+def _wait(
+    result: Any,
+    timeout_ms: float | None = None,
+    wait: Callable[[Any, float], bool] = TransactionalRequestResult.wait,
+) -> bool:
+    """Wait for a step of a transaction, and give it up at some time.
+
+    A producer that is closed in the midst of a step (kafka-python 3.0.12) leaves whoever waits for
+    it waiting for ever: with each outage a thread, and the batch that it was to commit.
+    """
+    done = wait(result, ABANDONED_S * 1000 if timeout_ms is None else timeout_ms)
+    if timeout_ms is None and not done:
+        raise kafka_errors.KafkaTimeoutError(f"no answer within {ABANDONED_S} s")
+    return done
+
+
+TransactionalRequestResult.wait = _wait
 
 
 def consumer(settings: KafkaSettings, **options: Any) -> Any:
