@@ -1,6 +1,7 @@
 """`bearingwatch evaluate` on the real recordings: what the product is worth, and simple limits."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -35,19 +36,25 @@ Rows = dict[tuple[str, str], dict[str, str]]
 def report(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluate")
     (folder / "assets.toml").write_text(ASSETS, encoding="utf-8")
-    asked = [
-        "evaluate", data_dir / "femto", data_dir / "ims" / "test2.npz",
-        "--assets", folder / "assets.toml", "--out", folder / "out",
-        "--methods", ",".join([OURS, RMS_3, RMS_6]),
-    ]  # fmt: skip
-    done = CliRunner().invoke(cli, list(map(str, asked)), catch_exceptions=False)
+    paths = [data_dir / "femto", data_dir / "ims" / "test2.npz"]
+    methods = ",".join([OURS, RMS_3, RMS_6])
+    out = folder / "out"
+    evaluate(*paths, "--assets", folder / "assets.toml", "--methods", methods, "--out", out)
+    return out
+
+
+def evaluate(*asked: object) -> None:
+    done = CliRunner().invoke(cli, ["evaluate", *map(str, asked)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    return folder / "out"
 
 
 @pytest.fixture(scope="module")
 def outcomes(report: Path) -> Rows:
-    with (report / "outcomes.csv").open(encoding="utf-8", newline="") as stream:
+    return outcomes_in(report)
+
+
+def outcomes_in(folder: Path) -> Rows:
+    with (folder / "outcomes.csv").open(encoding="utf-8", newline="") as stream:
         return {(row["method"], row["bearing"]): row for row in csv.DictReader(stream)}
 
 
@@ -77,6 +84,22 @@ def test_the_failing_bearing_of_the_foreign_rig_is_found_with_geometry_by_536(
     assert 532 <= int(outcomes[OURS, "ims-test2/bearing1"]["detected"]) <= 536
 
 
+def test_it_is_found_without_geometry_by_549_and_no_line_is_made_up(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    evaluate(data_dir / "ims" / "test2.npz", "--methods", OURS, "--out", out)
+    found = outcomes_in(out)[OURS, "ims-test2/bearing1"]
+    assert 532 <= int(found["detected"]) <= 549
+    (text,) = told("ims-test2/bearing1", (out / "report.html").read_text("utf-8"))
+    assert "no fault line found" in text
+
+
+def told(bearing: str, page: str) -> list[str]:
+    """Return what subscribers would have been told with a bearing's detection."""
+    return re.findall(rf"<p>Told at window \d+: {bearing} [^<]*", page)
+
+
 def test_simple_limits_alert_where_they_are_known_to(outcomes: Rows) -> None:
     """Published anchors; a baseline of 100 windows moves some of them by a few windows."""
     assert detected(outcomes, RMS_3) == [1319, 828, None, None, 495, 1439, 534]
@@ -87,4 +110,14 @@ def test_the_report_shows_every_bearing_and_how_neighbours_are_linked(report: Pa
     text = (report / "report.html").read_text("utf-8")
     assert all(f"<h3>{bearing}, {OURS}</h3>" in text for bearing in (*FAILING, *NEIGHBOURS))
     assert text.count("<td>follows ") == len(NEIGHBOURS)
-    assert "BPFO" in text
+
+
+def test_the_alert_on_the_outer_race_names_it(report: Path) -> None:
+    (text,) = told("ims-test2/bearing1", (report / "report.html").read_text("utf-8"))
+    assert "the outer race (BPFO) line has risen at 23" in text
+
+
+def test_no_gate_withholds_a_window_behind_an_onset(report: Path) -> None:
+    text = (report / "report.html").read_text("utf-8")
+    withheld = re.findall(r"<tr><td>([\w-]+/bearing\d?)</td><td>([^<]*)</td>", text)
+    assert set(withheld) == {(bearing, "0") for bearing in (*FAILING, *NEIGHBOURS)}

@@ -15,6 +15,7 @@ from pipelines.features import Observation
 from pipelines.quality import Quality, SensorFault
 from pipelines.window import SensorKey
 from tests.unit.models.fleet import (
+    CADENCE_NS,
     FAULTY,
     KEY,
     NEIGHBOUR,
@@ -35,7 +36,7 @@ def trouble(noise: np.random.Generator, key: SensorKey) -> Quality | None:
     return kinds.get(int(noise.integers(40)))
 
 
-def life(seed: int) -> list[Observation]:
+def life(seed: int, cadence_ns: int = CADENCE_NS) -> list[Observation]:
     """Return a stream of three sensors with everything that can happen in it."""
     noise = np.random.default_rng(seed)
     stream: list[Observation] = []
@@ -47,6 +48,7 @@ def life(seed: int) -> list[Observation]:
                 key=key,
                 louder=1.0 if failing else 0.0,
                 seed=seed,
+                cadence_ns=cadence_ns,
                 quality=trouble(noise, key),
                 axes=("x", "y") if key == NEIGHBOUR else ("x",),
                 lines=[1.5 if failing else 0.0, 0.1, 0.0, 0.1] if key == KEY else None,
@@ -55,7 +57,10 @@ def life(seed: int) -> list[Observation]:
             stream.append(one)
             if noise.random() < 0.1:
                 old = max(0, index - (12 if index % 2 else 3))  # late, or sent again
-                stream.append(observation(old, key=key, axes=one.axes, seed=seed + 1))
+                sent = observation(
+                    old, key=key, axes=one.axes, cadence_ns=cadence_ns, seed=seed + 1
+                )
+                stream.append(sent)
     return stream
 
 
@@ -68,8 +73,12 @@ SHORT_DAY = replace(
 )
 """A day of twelve windows against a reference of two: limits are widened within a life."""
 
+RARE_NS = 600 * 10**9
+"""Five of six windows confirm there, or three of four that are far over a limit."""
+
 SEEDS = st.integers(0, 5)
 POLICIES = st.sampled_from((QUICK, SHORT_DAY))
+CADENCES = st.sampled_from((CADENCE_NS, RARE_NS))
 
 
 def test_limits_are_widened_within_a_short_day() -> None:
@@ -78,12 +87,23 @@ def test_limits_are_widened_within_a_short_day() -> None:
     assert all(state.row["correlation_count"] > 4.0 for state in states.values())
 
 
+def test_rare_windows_are_confirmed_far_over_a_limit() -> None:
+    states, judged = judge_all(detector(QUICK), life(0, RARE_NS))
+    assert states[KEY].row["far_bits"] != 0
+    assert [one for one in judged if one.events]
+
+
 @settings(max_examples=15, deadline=None)
-@given(seed=SEEDS, sizes=st.lists(st.integers(1, 40), max_size=20), policy=POLICIES)
+@given(
+    seed=SEEDS,
+    cadence_ns=CADENCES,
+    sizes=st.lists(st.integers(1, 40), max_size=20),
+    policy=POLICIES,
+)
 def test_any_split_into_batches_gives_the_same_bytes(
-    seed: int, sizes: list[int], policy: DetectorSettings
+    seed: int, cadence_ns: int, sizes: list[int], policy: DetectorSettings
 ) -> None:
-    stream = life(seed)
+    stream = life(seed, cadence_ns)
     whole_states, whole = judge_all(detector(policy), stream)
     split_states, split = judge_all(detector(policy), stream, sizes)
     assert [comparable(one) for one in split] == [comparable(one) for one in whole]
@@ -91,11 +111,16 @@ def test_any_split_into_batches_gives_the_same_bytes(
 
 
 @settings(max_examples=15, deadline=None)
-@given(seed=SEEDS, cuts=st.lists(st.integers(1, 60), max_size=8), policy=POLICIES)
+@given(
+    seed=SEEDS,
+    cadence_ns=CADENCES,
+    cuts=st.lists(st.integers(1, 60), max_size=8),
+    policy=POLICIES,
+)
 def test_saving_and_loading_between_windows_changes_nothing(
-    seed: int, cuts: list[int], policy: DetectorSettings
+    seed: int, cadence_ns: int, cuts: list[int], policy: DetectorSettings
 ) -> None:
-    stream = life(seed)
+    stream = life(seed, cadence_ns)
     _, whole = judge_all(detector(policy), stream)
     states: dict[SensorKey, SensorState] = {}
     judged: list[Judgement] = []
