@@ -167,7 +167,7 @@ def test_a_plants_wish_is_another_basis(bundles: Path, wanted: dict[str, float])
     ("previous", "status", "said"),
     [
         ("old", 0, "ok: previous bundles old "),
-        ("fleet-1", 0, "ok: previous bundles fleet-1 018621e1df058724"),
+        ("fleet-1", 0, "ok: previous bundles fleet-1 e157806d398a6bc7"),
         ("nowhere", 3, "not a bundle"),
     ],
 )

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.simulator import PROVING, WORKSHOP, Family, FaultKind, Fleet, quiet, random_fleet
+from pipelines.simulator import (
+    PROVING,
+    SETTING,
+    WORKSHOP,
+    Family,
+    FaultKind,
+    Fleet,
+    quiet,
+    random_fleet,
+)
 from tests.unit.pipelines.simulator.builders import kurtosis, rms
 
 
@@ -41,8 +51,11 @@ def test_a_machine_does_not_depend_on_how_many_others_there_are() -> None:
     assert few.machines == many.machines[:2]
 
 
-def test_families_share_no_bearing() -> None:
-    assert not set(WORKSHOP.bearings) & set(PROVING.bearings)
+@pytest.mark.parametrize(
+    ("one", "other"), list(combinations((WORKSHOP, PROVING, SETTING), 2)), ids=lambda it: it.name
+)
+def test_families_share_no_bearing(one: Family, other: Family) -> None:
+    assert not set(one.bearings) & set(other.bearings)
 
 
 def test_a_quiet_family_has_nothing_but_wear_in() -> None:
