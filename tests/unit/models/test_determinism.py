@@ -87,7 +87,7 @@ def test_limits_are_widened_within_a_short_day() -> None:
     assert all(state.row["correlation_count"] > 4.0 for state in states.values())
 
 
-def test_rare_windows_are_confirmed_far_over_a_limit() -> None:
+def test_in_a_life_of_rare_windows_some_are_far_over_a_limit() -> None:
     states, judged = judge_all(detector(QUICK), life(0, RARE_NS))
     assert states[KEY].row["far_bits"] != 0
     assert [one for one in judged if one.events]
