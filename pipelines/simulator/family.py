@@ -145,8 +145,8 @@ SETTING: Final = Family(
     colour_memory=(10.0, 1_000.0),
     events=Events(stop=0.5, burst=0.4),
 )
-"""A family to set limits on: with machines of its own and wilder than the others, so that what is
-set on it holds on them."""
+"""A family to set limits on: with machines of its own, wilder in level, scatter and memories than
+the others, so that what is set on it holds on them."""
 
 
 def quiet(family: Family) -> Family:
