@@ -1,5 +1,6 @@
 """Topics of its own for each test, and what a test wants to know of them."""
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,6 +23,13 @@ def with_topics(bootstrap: str, partitions: int = 2, **changes: Any) -> KafkaSet
     settings = kafka_settings(bootstrap, **changes)
     topics.create(settings, partitions)
     return settings
+
+
+def delete_topic(admin: Any, topic: str) -> None:
+    admin.delete_topics([topic])
+    deadline = time.monotonic() + 10.0
+    while time.monotonic() < deadline and topic in admin.list_topics():
+        time.sleep(0.1)
 
 
 def produce(

@@ -1,8 +1,6 @@
 """What only Kafka can do to a journal: lost answers, outages, rebalances, odd topics."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,21 +10,29 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.future import Future
 from kafka.structs import OffsetAndMetadata
 from structlog.testing import capture_logs
 
 from daemon import kafka_clients, topics
-from daemon.errors import Fatal, StartError, Unavailable
-from daemon.journal import Basis, Entry, Exhibit, StateRecord, kafka, kafka_transactions
+from daemon.errors import StartError, Unavailable
+from daemon.journal import Basis, Entry
 from daemon.journal.kafka import KafkaJournal
 from daemon.journal.kafka_reader import BASIS_KEY, KafkaReader
 from daemon.settings import KafkaSettings
 from daemon.sources.kafka import KafkaSource
 from pipelines.dead_letters import DeadLetter
-from pipelines.window import SensorKey
-from tests.contract.builders import assigned_in, event, poll_until
-from tests.contract.kafka_bench import kafka_settings, read_committed, with_topics
+from tests.contract.builders import event
+from tests.contract.kafka_bench import delete_topic, kafka_settings, read_committed, with_topics
+from tests.contract.kafka_journal_bench import (
+    BOTH,
+    SHORT,
+    entry,
+    lose_the_end,
+    member,
+    opened,
+    subscribed,
+    unreachable,
+)
 from tests.servers.kafka import KafkaServer, running_kafka
 
 pytestmark = [
@@ -35,63 +41,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
-PUMP = SensorKey("pump", "de")
 BASIS = Basis("bundle", "features", "settings")
-BOTH = frozenset({0, 1})
-SHORT: dict[str, Any] = {"transaction_timeout_ms": 2_500, "request_timeout_s": 5.0}
-
-
-@contextmanager
-def member(settings: KafkaSettings) -> Iterator[KafkaSource]:
-    source = KafkaSource(settings, "one")
-    try:
-        source.start()
-        poll_until(source, lambda seen: assigned_in(seen) == BOTH)
-        yield source
-    finally:
-        source.close()
-
-
-@contextmanager
-def opened(
-    settings: KafkaSettings, membership: Callable[[], Any], instance: str = "one"
-) -> Iterator[KafkaJournal]:
-    journal = KafkaJournal(settings, instance, membership)
-    try:
-        journal.start()
-        journal.restore(BOTH)
-        yield journal
-    finally:
-        journal.close()
-
-
-def entry(offset: int, *names: str) -> Entry:
-    return Entry(
-        states={0: {PUMP: StateRecord(b"hot %d" % offset, None)}},
-        alerts=[(0, event(name, time_ns=offset)) for name in names],
-        next_offsets={0: offset},
-    )
-
-
-def subscribed(settings: KafkaSettings) -> list[str]:
-    """Return the identities of the events that a subscriber sees."""
-    records = read_committed(settings, settings.alerts_topic)
-    return [msgspec.json.decode(record.value)["id"] for record in records]  # type: ignore[arg-type]
-
-
-def lose_the_end(journal: KafkaJournal, *, after_sending: bool) -> None:
-    """Lose the request that ends a transaction, or the answer to it."""
-    client = journal._transactions._producer._sender._client
-    send = client.send
-
-    def lossy(node: object, request: object, **options: object) -> object:
-        if type(request).__name__ != "EndTxnRequest":
-            return send(node, request, **options)
-        if after_sending:
-            send(node, request, **options)
-        return Future()
-
-    client.send = lossy
 
 
 def test_a_commit_whose_answer_is_lost_is_found_to_be_done(kafka_server: KafkaServer) -> None:
@@ -180,10 +130,6 @@ def test_an_answer_that_came_too_late_is_none_to_the_next_question(tmp_path: Pat
         reader.open()
         assert reader.committed({0})[0].next_offset == 7
         reader.close()
-
-
-def unreachable(*_args: object) -> None:
-    raise Unavailable("for this moment")
 
 
 def test_a_commit_that_is_lost_leaves_nothing_and_may_be_repeated(
@@ -289,136 +235,6 @@ def test_an_offset_that_was_refused_is_not_committed_with_the_next_ones(
             journal.commit(Entry(next_offsets={1: 7}))
             restored = journal.restore(BOTH)
             assert {n: one.next_offset for n, one in restored.items()} == {0: None, 1: 7}
-
-
-def test_a_dead_letter_that_the_topic_refuses_is_cut_and_the_batch_goes_on(
-    kafka_server: KafkaServer,
-) -> None:
-    settings = with_topics(kafka_server.bootstrap)
-    limit_record_size(settings, settings.dead_letters_topic, 100_000)
-    letter = DeadLetter(b"x" * 300_000, b"key", [("reason", b"too_large")])
-    with member(settings) as source, opened(settings, source.group_metadata) as journal:
-        journal.commit(replace(entry(5, "a"), dead_letters=[(0, letter)]))
-        (record,) = read_committed(settings, settings.dead_letters_topic)
-        assert record.value == b"x" * 4096
-        assert subscribed(settings) == ["a"]
-
-
-def test_a_letter_that_was_cut_is_not_told_again_when_its_outcome_was_unknown(
-    kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = with_topics(kafka_server.bootstrap, **SHORT)
-    limit_record_size(settings, settings.dead_letters_topic, 100_000)
-    letter = DeadLetter(b"x" * 300_000, b"key", [("reason", b"too_large")])
-    wanted = replace(entry(5, "a"), dead_letters=[(0, letter)])
-    with member(settings) as source, opened(settings, source.group_metadata) as journal:
-        run = journal._transactions.run
-
-        def lose_the_second(*args: Any) -> Any:
-            if len(args[0][-2].value) == 4096:  # the cut letter, before the alert
-                lose_the_end(journal, after_sending=True)
-            return run(*args)
-
-        with monkeypatch.context() as away:
-            away.setattr(journal._transactions, "run", lose_the_second)
-            away.setattr(journal._reader, "committed", unreachable)
-            with pytest.raises(Unavailable):
-                journal.commit(wanted)
-        journal.commit(wanted)
-        letters = read_committed(settings, settings.dead_letters_topic)
-        assert [letter.value for letter in letters] == [b"x" * 4096]
-
-
-def test_a_state_that_the_topic_refuses_is_fatal_and_says_what_to_do(
-    kafka_server: KafkaServer,
-) -> None:
-    settings = with_topics(kafka_server.bootstrap)
-    limit_record_size(settings, settings.state_topic, 10_000)
-    states = {0: {PUMP: StateRecord(b"x" * 20_000, None)}}
-    with (
-        member(settings) as source,
-        opened(settings, source.group_metadata) as journal,
-        pytest.raises(Fatal, match=r"max\.message\.bytes"),
-    ):
-        journal.commit(Entry(states=states, next_offsets={0: 1}))
-
-
-def test_evidence_that_the_topic_refuses_is_left_out_and_the_batch_goes_on(
-    kafka_server: KafkaServer,
-) -> None:
-    settings = with_topics(kafka_server.bootstrap)
-    limit_record_size(settings, settings.evidence_topic, 10_000)
-    large = Exhibit(PUMP, "a", "raised", 5, b"x" * 20_000)
-    letter = DeadLetter(b"x" * 5_000, b"key", [("reason", b"too_large")])
-    with member(settings) as source, opened(settings, source.group_metadata) as journal:
-        journal.commit(replace(entry(5, "a"), evidence=[(0, large)], dead_letters=[(0, letter)]))
-        journal.commit(replace(entry(6, "b"), evidence=[(0, replace(large, value=b"x"))]))
-        assert subscribed(settings) == ["a", "b"]
-        assert [one.value for one in kafka.read_evidence(settings)] == [b"x"]
-
-
-def test_records_that_are_too_large_only_together_are_all_committed(
-    kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kafka_transactions, "UNFLUSHED_BYTES", 100_000)  # of the three, two
-    settings = with_topics(kafka_server.bootstrap)
-    limit_record_size(settings, settings.evidence_topic, 100_000)
-    parts = {name: name.encode() * 60_000 for name in "abc"}
-    exhibits = [(0, Exhibit(PUMP, alert, "first", 5, value)) for alert, value in parts.items()]
-    with member(settings) as source, opened(settings, source.group_metadata) as journal:
-        journal.commit(replace(entry(5, "a"), evidence=exhibits))
-        journal.commit(entry(6, "b"))
-        assert {one.alert: one.value for one in kafka.read_evidence(settings)} == parts
-        assert subscribed(settings) == ["a", "b"]
-
-
-def test_of_what_the_topics_refuse_only_what_is_too_large_is_left_out_or_cut(
-    kafka_server: KafkaServer,
-) -> None:
-    settings = with_topics(kafka_server.bootstrap)
-    limit_record_size(settings, settings.evidence_topic, 600_000)
-    limit_record_size(settings, settings.dead_letters_topic, 600_000)
-    parts = {"a": b"x" * 500_000, "b": b"x" * 700_000, "c": b"x" * 5, "d": b"x" * 800_000}
-    exhibits = [(0, Exhibit(PUMP, alert, "first", 5, value)) for alert, value in parts.items()]
-    gone = (0, Exhibit(PUMP, "old", "first", 6, None))
-    sizes = (500_000, 700_000)
-    letters = [(0, DeadLetter(b"x" * size, b"key", [("reason", b"empty")])) for size in sizes]
-    with member(settings) as source, opened(settings, source.group_metadata) as journal:
-        old = (0, Exhibit(PUMP, "old", "first", 5, b"x"))
-        journal.commit(replace(entry(5, "a"), evidence=[old]))
-        whole = replace(entry(6, "b"), evidence=[*exhibits, gone], dead_letters=letters)
-        journal.commit(whole)
-        found = [(one.alert, one.value) for one in kafka.read_evidence(settings)]
-        assert found == [("old", b"x"), ("a", parts["a"]), ("c", parts["c"]), ("old", None)]
-        kept = read_committed(settings, settings.dead_letters_topic)
-        assert [one.value for one in kept] == [b"x" * 500_000, b"x" * 4096]
-
-
-def limit_record_size(settings: KafkaSettings, topic: str, limit: int) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
-    delete_topic(admin, topic)
-    wanted = {
-        "num_partitions": 2,
-        "replication_factor": 1,
-        "configs": {"max.message.bytes": str(limit), "cleanup.policy": "compact"},
-    }
-    admin.create_topics({topic: wanted}, wait_for_metadata=True)
-    admin.close()
-
-
-def delete_topic(admin: Any, topic: str) -> None:
-    admin.delete_topics([topic])
-    deadline = time.monotonic() + 10.0
-    while time.monotonic() < deadline and topic in admin.list_topics():
-        time.sleep(0.1)
-
-
-def test_a_batch_of_many_megabytes_is_committed_whole(kafka_server: KafkaServer) -> None:
-    settings = with_topics(kafka_server.bootstrap)
-    letters = [(0, DeadLetter(b"x" * 500_000, b"%d" % n, [])) for n in range(40)]
-    with member(settings) as source, opened(settings, source.group_metadata) as journal:
-        journal.commit(replace(entry(5, "a"), dead_letters=letters))
-        assert len(read_committed(settings, settings.dead_letters_topic)) == 40
 
 
 def test_topics_that_are_missing_are_named_at_the_start(kafka_server: KafkaServer) -> None:
